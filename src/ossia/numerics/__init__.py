@@ -1,0 +1,1 @@
+"""Number formats in NumPy, each with its specification. Knows nothing of files or models."""
