@@ -1,0 +1,97 @@
+"""The waist: every face of ossia consumes one stream of these events.
+
+Text arrives in pieces as it is made; ``Done`` or ``Failed`` comes once, last.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from ossia.harmony import ParsedMessage
+
+
+@dataclass(frozen=True)
+class Reasoning:
+    """A piece of the model's chain of thought (the analysis channel)."""
+
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {"type": "reasoning", "text": self.text}
+
+
+@dataclass(frozen=True)
+class Text:
+    """A piece of what the model says to the user."""
+
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {"type": "text", "text": self.text}
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A piece of what the model says to a tool; ``recipient`` is the name that it gave."""
+
+    recipient: str
+    text: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {"type": "tool_call", "recipient": self.recipient, "text": self.text}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens of one answer; reasoning tokens are among the completion's."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    reasoning_tokens: int
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Seconds: until the first token, and from the first to the last."""
+
+    prefill_seconds: float
+    decode_seconds: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """The answer is complete.
+
+    Attributes:
+        reason: ``stop`` (the model ended it), ``length`` (max_tokens or the context did).
+        repairs: names of what was mended in the model's output.
+        messages: what the model said, message by message.
+        seed: with it, the same request gives the same answer.
+    """
+
+    reason: str
+    usage: Usage
+    timings: Timings
+    repairs: tuple[str, ...]
+    messages: tuple[ParsedMessage, ...]
+    seed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {"type": "done", **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The answer could not be made; ``message`` is for the user."""
+
+    message: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {"type": "failed", "message": self.message}
+
+
+Event = Reasoning | Text | ToolCall | Done | Failed

@@ -1,0 +1,160 @@
+"""A model that one can talk to: checkpoint, tokenizer, backend and engine put together."""
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ossia import hub
+from ossia.base.errors import InputError, OssiaError, ResourceError
+from ossia.chat.events import Done, Event, Failed, Reasoning, Text, Timings, ToolCall, Usage
+from ossia.checkpoint import Source, open_checkpoint
+from ossia.engine import Engine, Request, Sampling, largest_context, plan_memory
+from ossia.engine.memory import available_memory
+from ossia.harmony import Channel, Delta, Message, Parser, render, stop_token_ids
+from ossia.model import Config, load_params
+from ossia.ops.select import Backend, select_backend
+from ossia.tokenizer import Tokenizer, load_tokenizer
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one answer is made; see ``engine.Sampling`` for the ranges.
+
+    Attributes:
+        seed: None draws one, which ``Done`` reports.
+        max_tokens: reasoning included; None is up to the context.
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = 0
+    min_p: float = 0.0
+    seed: int | None = None
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class ChatModel:
+    """A loaded model.
+
+    Attributes:
+        context: tokens, prompt and answer together, that a conversation may have.
+    """
+
+    source: Source
+    config: Config
+    tokenizer: Tokenizer
+    backend: Backend
+    engine: Engine
+
+    @property
+    def context(self) -> int:
+        """Tokens that a conversation may grow to."""
+        return self.engine.context
+
+    @classmethod
+    def load(
+        cls, name: str, *, backend: str | None = None, context: int | None = None
+    ) -> "ChatModel":
+        """Opens a model by name or path; weights are mapped, not read.
+
+        Args:
+            backend: see ``ops.select``.
+            context: tokens to make room for; None is the most that half of the free memory holds.
+
+        Raises:
+            OssiaError: the model, its vocabulary, the backend or the context cannot be had.
+        """
+        source = open_checkpoint(hub.resolve(name))
+        config = Config.from_mapping(source.config)
+        files = source.tokenizer
+        tokenizer = load_tokenizer(json=files.json, ranks=files.ranks, gguf=files.gguf)
+        selected = select_backend(backend)
+        params = load_params(source, config.num_layers)
+        engine = Engine(params, config, selected.ops, _context(config, context))
+        return cls(source, config, tokenizer, selected, engine)
+
+    def respond(
+        self, messages: Sequence[Message], settings: Settings | None = None
+    ) -> Iterator[Event]:
+        """The answer to a conversation, piece by piece; ``Done`` or ``Failed`` comes last.
+
+        Closing the iterator stops the answer and frees what it held.
+        """
+        try:
+            yield from self._respond(messages, settings or Settings())
+        except OssiaError as error:
+            yield Failed(str(error))
+
+    def _respond(self, messages: Sequence[Message], settings: Settings) -> Iterator[Event]:
+        seed = secrets.randbits(32) if settings.seed is None else settings.seed
+        sampling = Sampling(
+            settings.temperature, settings.top_p, settings.top_k, settings.min_p, seed
+        )
+        request = Request(
+            prompt_ids=tuple(render(messages, self.tokenizer)),
+            sampling=sampling,
+            stop_ids=stop_token_ids(self.tokenizer),
+            max_tokens=settings.max_tokens,
+        )
+        parser = Parser(self.tokenizer)
+        clock = _Clock()
+        num_reasoning = 0
+        reason = ""
+        for token in self.engine.generate(request):
+            clock.tick()
+            yield from map(_event, parser.feed(token.token_id))
+            num_reasoning += parser.channel == Channel.ANALYSIS
+            reason = token.finish or reason
+        yield from map(_event, parser.finish())
+        yield Done(
+            reason=str(reason),
+            usage=Usage(len(request.prompt_ids), clock.num_ticks, num_reasoning),
+            timings=clock.timings(),
+            repairs=parser.repairs,
+            messages=parser.messages,
+            seed=seed,
+        )
+
+
+class _Clock:
+    """When the first and the last token came."""
+
+    def __init__(self) -> None:
+        self.num_ticks = 0
+        self._start = self._first = self._last = time.perf_counter()
+
+    def tick(self) -> None:
+        self._last = time.perf_counter()
+        if self.num_ticks == 0:
+            self._first = self._last
+        self.num_ticks += 1
+
+    def timings(self) -> Timings:
+        return Timings(self._first - self._start, self._last - self._first)
+
+
+def _event(delta: Delta) -> Event:
+    if delta.recipient is not None:
+        return ToolCall(delta.recipient, delta.text)
+    return Reasoning(delta.text) if delta.channel == Channel.ANALYSIS else Text(delta.text)
+
+
+def _context(config: Config, asked: int | None) -> int:
+    """Tokens of context to make room for."""
+    free = available_memory()
+    if asked is None:
+        return largest_context(config, free // 2)
+    if not 2 <= asked <= config.max_context:
+        raise InputError(
+            f"a context of {asked} tokens is not possible; this model takes 2 to "
+            f"{config.max_context}"
+        )
+    needed = plan_memory(config, asked).kv_bytes
+    if needed > free:
+        raise ResourceError(
+            f"a context of {asked} tokens needs {needed / 2**30:.1f} GiB for its KV cache and "
+            f"{free / 2**30:.1f} GiB of memory is free; ask for a shorter --context"
+        )
+    return asked

@@ -1,0 +1,20 @@
+"""Token ids in, token ids out: requests, pages, sampling and the step loop.
+
+Knows nothing of text, harmony or chat; arithmetic is the model's, through one backend.
+"""
+
+from ossia.engine.engine import Engine
+from ossia.engine.memory import MemoryPlan, largest_context, plan_memory
+from ossia.engine.request import Finish, Request, Token
+from ossia.engine.sampler import Sampling
+
+__all__ = [
+    "Engine",
+    "Finish",
+    "MemoryPlan",
+    "Request",
+    "Sampling",
+    "Token",
+    "largest_context",
+    "plan_memory",
+]

@@ -1,0 +1,225 @@
+"""The engine's loop: schedule, run, sample, finish.
+
+Knows sequences of token ids and the pages that hold them. A request is admitted when the pages for
+its longest possible answer are free, so it never has to be evicted; others wait in order.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+
+import numpy as np
+
+from ossia.base.errors import InputError
+from ossia.engine.memory import PREFILL_CHUNK, MemoryPlan, plan_memory
+from ossia.engine.pages import PagePool, check_integrity, grow, num_pages_for, release, slide
+from ossia.engine.request import Finish, Request, Sequence, Token
+from ossia.engine.sampler import sample
+from ossia.model import Config, Params, forward
+from ossia.model.yarn import rope_table
+from ossia.numerics.arrays import Float32, Int32
+from ossia.ops.arrays import NO_PAGE, PAGE_SIZE, Batch, PageTable
+from ossia.ops.spec import Ops
+
+Scheduled = list[tuple[Sequence, int]]
+"""Sequences of this step, each with how many of its pending tokens are run."""
+
+
+class Engine:
+    """Continues token sequences with one model on one backend.
+
+    Args:
+        context: tokens, prompt and answer together, that the KV cache has room for.
+
+    Raises:
+        ResourceError: the KV cache does not fit in memory.
+    """
+
+    def __init__(self, params: Params, config: Config, ops: Ops, context: int) -> None:
+        self.config = config
+        self.context = context
+        self.plan: MemoryPlan = plan_memory(config, context)
+        self._params = params
+        self._ops = ops
+        self._rope = rope_table(config.rope, config.head_dim)
+        self._full_pool = PagePool(self.plan.full_pages)
+        self._sliding_pool = PagePool(self.plan.sliding_pages)
+        self._kv = [
+            ops.allocate_pages(
+                self.plan.full_pages if window is None else self.plan.sliding_pages,
+                config.kv_heads,
+                config.head_dim,
+            )
+            for window in config.windows
+        ]
+        self._waiting: deque[Sequence] = deque()
+        self._running: list[Sequence] = []
+
+    def add(self, request: Request) -> Sequence:
+        """Queues a request.
+
+        Raises:
+            InputError: the prompt is empty, holds an unknown id, or leaves no room for an answer.
+        """
+        num_prompt = len(request.prompt_ids)
+        if num_prompt == 0:
+            raise InputError("the prompt is empty; the engine needs at least one token")
+        if num_prompt >= self.context:
+            raise InputError(
+                f"the conversation is {num_prompt} tokens long and the context holds "
+                f"{self.context}, which leaves no room for an answer; shorten it or raise --context"
+            )
+        if not 0 <= min(request.prompt_ids) <= max(request.prompt_ids) < self.config.vocabulary:
+            raise InputError(
+                f"the prompt holds a token id outside the model's {self.config.vocabulary}; "
+                "the tokenizer belongs to another model"
+            )
+        most = self.context - num_prompt if request.max_tokens is None else request.max_tokens
+        capacity = min(self.context, num_prompt + most)
+        sequence = Sequence(request, list(request.prompt_ids), capacity)
+        self._waiting.append(sequence)
+        return sequence
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Forgets a sequence, at whatever point it is, and frees its pages."""
+        if sequence in self._waiting:
+            self._waiting.remove(sequence)
+        if sequence in self._running:
+            self._running.remove(sequence)
+        release(sequence.full_pages, self._full_pool)
+        release(sequence.sliding_pages, self._sliding_pool)
+
+    def step(self) -> list[tuple[Sequence, Token]]:
+        """One pass through the model for everybody; the tokens that it made."""
+        scheduled = self._schedule()
+        if not scheduled:
+            return []
+        logits = self._run(scheduled)
+        tokens = self._sample(scheduled, logits)
+        self._finish(tokens)
+        return tokens
+
+    def generate(self, request: Request) -> Iterator[Token]:
+        """The tokens that continue one request. Closing the iterator cancels it.
+
+        Raises:
+            InputError: see ``add``.
+        """
+        sequence = self.add(request)
+        num_prompt = num_given = len(request.prompt_ids)
+        try:
+            while sequence.finish is None or num_given < len(sequence.token_ids):
+                if num_given == len(sequence.token_ids):
+                    self.step()  # may have made nothing for us, or a neighbour's step something
+                    continue
+                token_id = sequence.token_ids[num_given]
+                num_given += 1
+                is_last = num_given - num_prompt == sequence.num_output
+                yield Token(token_id, sequence.finish if is_last else None)
+        finally:
+            self.cancel(sequence)
+
+    def check_integrity(self) -> None:
+        """Every page is free or owned once; for tests.
+
+        Raises:
+            AssertionError: it is not so.
+        """
+        check_integrity(self._full_pool, [s.full_pages for s in self._running])
+        check_integrity(self._sliding_pool, [s.sliding_pages for s in self._running])
+
+    def _schedule(self) -> Scheduled:
+        """Everyone who decodes, one token each, then prompts, first come first served."""
+        while self._waiting and self._has_room(self._waiting[0]):
+            self._running.append(self._waiting.popleft())
+        scheduled: Scheduled = []
+        budget = PREFILL_CHUNK
+        for sequence in sorted(self._running, key=lambda sequence: sequence.num_pending > 1):
+            num_tokens = min(sequence.num_pending, budget)
+            if num_tokens:
+                scheduled.append((sequence, num_tokens))
+                budget -= num_tokens
+        for sequence, num_tokens in scheduled:
+            stored = sequence.num_stored + num_tokens
+            grow(sequence.full_pages, self._full_pool, stored)
+            if self.config.window:
+                grow(sequence.sliding_pages, self._sliding_pool, stored)
+        return scheduled
+
+    def _has_room(self, newcomer: Sequence) -> bool:
+        """Whether everyone running and the newcomer can grow to full length at once."""
+        everyone = [*self._running, newcomer]
+        plans = [plan_memory(self.config, sequence.capacity) for sequence in everyone]
+        return (
+            sum(plan.full_pages for plan in plans) <= self.plan.full_pages
+            and sum(plan.sliding_pages for plan in plans) <= self.plan.sliding_pages
+        )
+
+    def _run(self, scheduled: Scheduled) -> Float32:
+        """Logits [sequences, vocabulary] after the last scheduled token of each sequence."""
+        batch = make_batch(scheduled)
+        logits = forward(self._params, self.config, self._rope, batch, self._kv, self._ops)
+        for sequence, num_tokens in scheduled:
+            sequence.num_stored += num_tokens
+            if self.config.window:
+                slide(sequence, self._sliding_pool, self.config.window)
+        return logits
+
+    def _sample(self, scheduled: Scheduled, logits: Float32) -> list[tuple[Sequence, Token]]:
+        """The next token of every sequence whose prompt is done."""
+        tokens = []
+        ready = [(s, row) for row, (s, _) in enumerate(scheduled) if s.num_pending == 0]
+        for sequence, row in ready:
+            position = len(sequence.token_ids)
+            token_id = sample(logits[row], sequence.request.sampling, position)
+            sequence.token_ids.append(token_id)
+            sequence.finish = _finish_of(sequence, token_id)
+            tokens.append((sequence, Token(token_id, sequence.finish)))
+        return tokens
+
+    def _finish(self, tokens: list[tuple[Sequence, Token]]) -> None:
+        """Lets the finished go."""
+        for sequence, token in tokens:
+            if token.finish is not None:
+                self.cancel(sequence)
+
+
+def make_batch(scheduled: Scheduled) -> Batch:
+    """The arrays that describe one step, for the pages that the sequences hold."""
+    lengths = [num_tokens for _, num_tokens in scheduled]
+    starts = np.cumsum([0, *lengths], dtype=np.int32)
+    token_ids = [
+        token_id
+        for sequence, num_tokens in scheduled
+        for token_id in sequence.token_ids[sequence.num_stored : sequence.num_stored + num_tokens]
+    ]
+    positions = np.concatenate(
+        [
+            np.arange(sequence.num_stored, sequence.num_stored + num_tokens, dtype=np.int32)
+            for sequence, num_tokens in scheduled
+        ]
+    )
+    owners = np.repeat(np.arange(len(scheduled)), lengths)  # [tokens], row of the page tables
+    return Batch(
+        token_ids=np.asarray(token_ids, np.int32),
+        positions=positions,
+        sequence_starts=starts,
+        full=_page_table([s.full_pages for s, _ in scheduled], owners, positions),
+        sliding=_page_table([s.sliding_pages for s, _ in scheduled], owners, positions),
+        output_rows=starts[1:] - 1,
+    )
+
+
+def _page_table(page_lists: list[list[int]], owners: np.ndarray, positions: Int32) -> PageTable:
+    pages = np.full((len(page_lists), max(map(len, page_lists))), NO_PAGE, np.int32)
+    for row, page_list in enumerate(page_lists):
+        pages[row, : len(page_list)] = page_list
+    logical, offset = np.divmod(positions, PAGE_SIZE)
+    if pages.shape[1] == 0:  # no layer of this kind
+        return PageTable(pages, np.zeros_like(positions))
+    return PageTable(pages, (pages[owners, logical] * PAGE_SIZE + offset).astype(np.int32))
+
+
+def _finish_of(sequence: Sequence, token_id: int) -> Finish | None:
+    if token_id in sequence.request.stop_ids:
+        return Finish.STOP
+    return Finish.LENGTH if len(sequence.token_ids) >= sequence.capacity else None

@@ -1,0 +1,84 @@
+"""How much memory a model takes at a given context, and what context this machine can hold."""
+
+import os
+from dataclasses import dataclass
+
+from ossia.engine.pages import num_pages_for
+from ossia.model.config import Config
+from ossia.ops.arrays import PAGE_SIZE
+
+PREFILL_CHUNK = 512
+"""Prompt tokens that one step computes at most: the grain of progress and of Ctrl-C."""
+
+KV_ITEM_BYTES = 4
+"""Bytes a number in the KV cache (float32, the reference backend's)."""
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """The KV cache of one conversation that fills ``context`` tokens.
+
+    Attributes:
+        full_pages, sliding_pages: pages in each full and each sliding layer.
+        page_bytes: bytes of one page in one layer, keys and values.
+        kv_bytes: bytes over all layers.
+    """
+
+    context: int
+    full_pages: int
+    sliding_pages: int
+    page_bytes: int
+    kv_bytes: int
+
+
+def plan_memory(config: Config, context: int) -> MemoryPlan:
+    """The KV cache for ``context`` tokens: full layers keep all, sliding ones their window."""
+    full_pages = num_pages_for(context)
+    # A chunk is stored before the pages that it slides out of sight are freed.
+    widest = (config.window or 0) + PREFILL_CHUNK + PAGE_SIZE
+    sliding_pages = num_pages_for(min(context, widest)) if config.window else 0
+    page_bytes = 2 * PAGE_SIZE * config.kv_heads * config.head_dim * KV_ITEM_BYTES
+    num_sliding = sum(window is not None for window in config.windows)
+    num_full = config.num_layers - num_sliding
+    kv_bytes = page_bytes * (num_full * full_pages + num_sliding * sliding_pages)
+    return MemoryPlan(context, full_pages, sliding_pages, page_bytes, kv_bytes)
+
+
+def largest_context(config: Config, budget_bytes: int) -> int:
+    """The most tokens, up to the model's own limit, whose KV cache fits in ``budget_bytes``.
+
+    Returns whole pages' worth of tokens, at least one page.
+    """
+    low, high = 1, num_pages_for(config.max_context)  # pages
+    while low < high:
+        middle = (low + high + 1) // 2
+        if plan_memory(config, middle * PAGE_SIZE).kv_bytes <= budget_bytes:
+            low = middle
+        else:
+            high = middle - 1
+    return min(low * PAGE_SIZE, config.max_context)
+
+
+def available_memory() -> int:
+    """Bytes that this process may still use, as the system and its container count them."""
+    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123 - a kernel interface
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    available = int(line.split()[1]) * 1024
+    except OSError:
+        pass  # not Linux: the plain count of free pages stands
+    return min(available, _container_memory() or available)
+
+
+def _container_memory() -> int | None:
+    """What a control group (v2) leaves to this process, or None where there is no limit."""
+    try:
+        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:  # noqa: PTH123
+            most = limit.read().strip()
+        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as current:  # noqa: PTH123
+            used = int(current.read())
+    except (OSError, ValueError):
+        return None
+    return None if most == "max" else max(0, int(most) - used)
