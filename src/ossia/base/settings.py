@@ -26,5 +26,5 @@ def instruction_set() -> str | None:
 
 
 def current_date() -> str | None:
-    """OSSIA_DATE: the date told to the model (YYYY-MM-DD) instead of today, for reproducible runs."""
+    """OSSIA_DATE: the date told to the model (YYYY-MM-DD) instead of today."""
     return os.environ.get("OSSIA_DATE") or None

@@ -11,7 +11,7 @@ import numpy as np
 
 from ossia.base.errors import InputError
 from ossia.engine.memory import PREFILL_CHUNK, MemoryPlan, plan_memory
-from ossia.engine.pages import PagePool, check_integrity, grow, num_pages_for, release, slide
+from ossia.engine.pages import PagePool, check_integrity, grow, release, slide
 from ossia.engine.request import Finish, Request, Sequence, Token
 from ossia.engine.sampler import sample
 from ossia.model import Config, Params, forward

@@ -1,7 +1,7 @@
 """Arrays whose numbers are stored in blocks, beside the plain ones of NumPy.
 
 This file knows how a block-quantised tensor lies in memory; the meaning of its bits is in
-``mxfp4`` and ``ggml``. Nothing here copies: blocks and scales may be strided views of a mapped file.
+``mxfp4`` and ``ggml``. Nothing here copies: blocks and scales may be strided views of a file.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,6 @@
 import numpy as np
 
 from ossia.numerics.arrays import Array, Float32, Int32
-from ossia.numerics.dequantize import to_float32
 from ossia.ops.reference.linear import linear
 from ossia.ops.spec import SWIGLU_ALPHA
 
