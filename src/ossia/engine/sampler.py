@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ossia.base.errors import InputError
+from ossia.base.errors import CheckpointError, InputError
 from ossia.numerics.arrays import Float32
 
 
@@ -49,9 +49,19 @@ class Sampling:
 
 
 def sample(logits: Float32, sampling: Sampling, position: int) -> int:
-    """Chooses a token id from logits [vocabulary] for the given position of the sequence."""
+    """Chooses a token id from logits [vocabulary] for the given position of the sequence.
+
+    Raises:
+        CheckpointError: no logit is a number, so the weights must be damaged.
+    """
+    likeliest = int(np.argmax(logits))
+    if not math.isfinite(logits[likeliest]):  # argmax stops at a NaN, if there is one
+        raise CheckpointError(
+            "the model computes logits that are no numbers: its weights are damaged or of "
+            "another architecture; fetch or convert the checkpoint again"
+        )
     if sampling.temperature == 0:
-        return int(np.argmax(logits))
+        return likeliest
     scaled = logits.astype(np.float64) / sampling.temperature  # [vocabulary]
     kept: np.ndarray | None = None  # ids that may still be chosen; None is all of them
     if 0 < sampling.top_k < logits.size:

@@ -1,0 +1,45 @@
+"""How tests of the model run it: one sequence, any chunking, logits of every position."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ossia.engine import Engine, Request
+from ossia.engine.engine import make_batch
+from ossia.engine.pages import grow, slide
+from ossia.model import Config, Params, forward
+from ossia.model.yarn import rope_table
+from ossia.numerics.arrays import Float32
+from ossia.ops import reference
+
+AllLogits = Callable[..., Float32]
+
+
+@pytest.fixture(scope="session")
+def all_logits() -> AllLogits:
+    def run(
+        params: Params, config: Config, token_ids: Sequence[int], chunks: Sequence[int] | None = None
+    ) -> Float32:
+        """Logits [tokens, vocabulary] of every position, fed in chunks of the given lengths."""
+        engine = Engine(params, config, reference, context=len(token_ids) + 1)
+        sequence = engine.add(Request(tuple(token_ids)))
+        rope = rope_table(config.rope, config.head_dim)
+        logits = []
+        for length in chunks or [len(token_ids)]:
+            stored = sequence.num_stored + length
+            grow(sequence.full_pages, engine._full_pool, stored)
+            if config.window:
+                needed = max(0, -(-stored // 32) - len(sequence.sliding_pages))
+                assert needed <= engine._sliding_pool.num_free, "chunks too long for the window"
+                grow(sequence.sliding_pages, engine._sliding_pool, stored)
+            batch = make_batch([(sequence, length)])
+            batch = replace(batch, output_rows=np.arange(length, dtype=np.int32))
+            logits.append(forward(params, config, rope, batch, engine._kv, reference))
+            sequence.num_stored += length
+            if config.window:
+                slide(sequence, engine._sliding_pool, config.window)
+        return np.concatenate(logits)
+
+    return run
