@@ -1,11 +1,12 @@
 """Text to token ids and back. It knows vocabularies; it does not know what a conversation is.
 
-Two promises hold for every vocabulary, whichever file it came from:
+Three promises hold for every vocabulary, whichever file it came from:
 
-- text never becomes a special token: ``<|start|>`` typed by a user is seven ordinary characters,
+- text never becomes a special token: ``<|start|>`` typed by a user is so many ordinary characters,
   and the special token is had only by asking ``Tokenizer.special`` for it;
-- ids are turned to bytes before they are turned to characters, so that a character cut in two by
-  a token boundary is put together again, and ids from a model never raise.
+- no text is lost: every byte has a token, so that ``decode(encode(text))`` gives the text back;
+- ids become bytes before they become characters, so that a character which a token boundary cuts
+  in two is whole again, and nothing that a model says can raise.
 """
 
 from ossia.tokenizer.incremental import IncrementalDecoder

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer as Engine
-
 from ossia.base.errors import TokenizerError
-from ossia.tokenizer.byte_level import unspell
+from ossia.tokenizer.gguf_metadata import read_gguf_metadata
+from ossia.tokenizer.rank_file import read_rank_file
 from ossia.tokenizer.tokenizer import Tokenizer
+from ossia.tokenizer.tokenizer_json import read_tokenizer_json
+from ossia.tokenizer.vocabulary import build
 
 
 def load_tokenizer(
@@ -17,17 +18,26 @@ def load_tokenizer(
     ranks: Path | None = None,
     gguf: Mapping[str, Any] | None = None,
 ) -> Tokenizer:
-    """Load a vocabulary."""
-    if json is None:
-        raise TokenizerError("no vocabulary given; expected a tokenizer.json")
-    try:
-        engine = Engine.from_file(str(json))
-    except Exception as error:
-        raise TokenizerError(f"{json}: not a tokenizer.json ({error})") from None
-    added = {token.content: i for i, token in engine.get_added_tokens_decoder().items()}
-    bare = Engine(engine.model)
-    if engine.normalizer is not None:
-        bare.normalizer = engine.normalizer
-    if engine.pre_tokenizer is not None:
-        bare.pre_tokenizer = engine.pre_tokenizer
-    return Tokenizer(bare, added, unspell)
+    """Load the vocabulary of a checkpoint; exactly one form is given.
+
+    Args:
+        json: a Hugging Face ``tokenizer.json``.
+        ranks: a tiktoken rank file (``o200k_base.tiktoken``).
+        gguf: GGUF metadata by full key names, arrays as Python lists.
+
+    Raises:
+        TokenizerError: the vocabulary is missing, damaged, or not a byte-pair vocabulary.
+    """
+    match json, ranks, gguf:
+        case Path(), None, None:
+            return build(read_tokenizer_json(json))
+        case None, Path(), None:
+            return build(read_rank_file(ranks))
+        case None, None, Mapping():
+            return build(read_gguf_metadata(gguf))
+        case None, None, None:
+            raise TokenizerError(
+                "the checkpoint has no vocabulary; put its tokenizer.json beside the weights"
+            )
+        case _:
+            raise TokenizerError("the checkpoint names several vocabularies; expected one")

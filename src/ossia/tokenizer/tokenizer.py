@@ -22,23 +22,23 @@ class _Bytes(dict[int, bytes]):
     """
 
     def __init__(
-        self, engine: Engine, spelled: Mapping[int, bytes], unspell: Callable[[str], bytes]
+        self, engine: Engine, plain: Mapping[str, int], unspell: Callable[[str], bytes]
     ) -> None:
-        super().__init__(spelled)
-        self._token = engine.model.id_to_token
+        super().__init__({token_id: token.encode() for token, token_id in plain.items()})
+        self._spelling = engine.id_to_token
         self._unspell = unspell
 
     def __missing__(self, token_id: int) -> bytes:
-        token = self._token(token_id) if 0 <= token_id < 1 << 32 else None
-        if token is None:
+        spelling = self._spelling(token_id) if 0 <= token_id < 1 << 31 else None
+        if spelling is None:
             return UNKNOWN
-        return self.setdefault(token_id, self._unspell(token))
+        return self.setdefault(token_id, self._unspell(spelling))
 
 
 class Tokenizer:
     """Text to ids and back.
 
-    Ids that no token has (a model's vocabulary is often padded beyond its tokenizer's) decode to
+    An id that no token has (a model's rows are often padded beyond its vocabulary) decodes to
     U+FFFD: the reader sees that something was said that has no text, and nothing raises.
 
     Attributes:
@@ -49,33 +49,48 @@ class Tokenizer:
     def __init__(
         self,
         engine: Engine,
+        *,
+        plain: Mapping[str, int],
         specials: Mapping[str, int],
         unspell: Callable[[str], bytes],
     ) -> None:
         """Put the parts together; use ``load_tokenizer``.
 
         Args:
-            engine: encodes ordinary text and has no special token to match or to add.
+            engine: encodes ordinary text; it knows no special token.
+            plain: ids of the tokens that are spelled as plain text.
             specials: ids of the special tokens by name.
-            unspell: the bytes that an ordinary token's spelling stands for.
+            unspell: the bytes of any other token's spelling.
         """
         ids = engine.get_vocab(with_added_tokens=True).values()
-        self.vocabulary_size: int = max((*ids, *specials.values()), default=-1) + 1
+        self.vocabulary_size: int = max((*ids, *specials.values())) + 1
         self._engine = engine
         self._specials = MappingProxyType(dict(specials))
         self._special_ids = frozenset(specials.values())
-        self._bytes = _Bytes(engine, {i: name.encode() for name, i in specials.items()}, unspell)
+        self._bytes = _Bytes(engine, plain, unspell)
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text; never a special token, whatever the text spells.
+        """Give the ids of a text; never a special token, whatever the text spells.
 
         Lone surrogates (undecodable bytes of a command line) count as U+FFFD.
+
+        Raises:
+            TokenizerError: the vocabulary's own pattern gave up on the text, as the best of them
+                do on a word of many million characters.
         """
         try:
             text.encode()
         except UnicodeEncodeError:
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        ids: list[int] = self._engine.encode(text, add_special_tokens=False).ids
+        try:
+            ids: list[int] = self._engine.encode(text, add_special_tokens=False).ids
+        except BaseException as error:
+            # A panic of the library is no Exception, and its class cannot be imported.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise TokenizerError(
+                f"this text of {len(text)} characters cannot be split into tokens ({error!s:.80})"
+            ) from None
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
