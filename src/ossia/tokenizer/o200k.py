@@ -2,7 +2,8 @@
 
 It knows how text is split before merging, and which special tokens the harmony format added above
 the 199,998 ordinary tokens. It does not hold the tokens themselves. Source: tiktoken's encodings
-``o200k_base`` and ``o200k_harmony``.
+``o200k_base`` and ``o200k_harmony``, and for the name of 200018, which these two give differently,
+the tokenizer.json of gpt-oss.
 """
 
 from tokenizers import Regex, pre_tokenizers
@@ -23,6 +24,7 @@ _NAMED = {
     "<|end|>": 200_007,
     "<|message|>": 200_008,
     "<|call|>": 200_012,
+    "<|endofprompt|>": 200_018,  # of o200k_base
 }
 
 

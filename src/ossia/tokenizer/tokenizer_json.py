@@ -18,7 +18,6 @@ from ossia.tokenizer.vocabulary import Vocabulary
 _MAX_CONTAINERS = 4_000_000  # a list costs Python 30 times its two brackets; gpt-oss has 450,000
 _NORMALIZERS = {"NFC", "NFD", "NFKC", "NFKD", "Sequence"}
 _PRE_TOKENIZERS = {"ByteLevel", "Digits", "Punctuation", "Sequence", "Split", "UnicodeScripts"}
-_WORD_OPTIONS = ("single_word", "lstrip", "rstrip", "normalized")
 
 
 class _BrokenError(ValueError):
@@ -55,7 +54,7 @@ def _read_document(origin: str, document: Any) -> Vocabulary:
     for key in ("continuing_subword_prefix", "end_of_word_suffix"):
         if model.get(key):
             raise _BrokenError(f"{key} is not supported")
-    specials, words, word_options = _added_tokens(document.get("added_tokens"))
+    specials, words, bounded_words = _added_tokens(document.get("added_tokens"))
     steps = list(_steps(document.get("pre_tokenizer"), "pretokenizers"))
     _check_steps(steps, list(_steps(document.get("normalizer"), "normalizers")))
     pipeline = _pipeline(document)
@@ -65,7 +64,7 @@ def _read_document(origin: str, document: Any) -> Vocabulary:
         merges=_merges(model.get("merges")),
         specials=specials,
         words=words,
-        word_options=word_options,
+        bounded_words=bounded_words,
         normalizer=pipeline.normalizer,
         pre_tokenizer=pipeline.pre_tokenizer,
         is_byte_level=any(step["type"] == "ByteLevel" for step in steps),
@@ -103,13 +102,14 @@ def _merges(merges: Any) -> list[tuple[str, str]]:
     return pairs
 
 
-def _added_tokens(
-    added: Any,
-) -> tuple[dict[str, int], dict[str, int], dict[str, dict[str, bool]]]:
-    """Special tokens, words, and how the words are matched."""
+def _added_tokens(added: Any) -> tuple[dict[str, int], dict[str, int], frozenset[str]]:
+    """Special tokens, words, and which words match only between word boundaries.
+
+    ``lstrip`` and ``rstrip``, which swallow the space around a word, are not read.
+    """
     specials: dict[str, int] = {}
     words: dict[str, int] = {}
-    options: dict[str, dict[str, bool]] = {}
+    bounded: set[str] = set()
     if not isinstance(added, list | None):
         raise _BrokenError("added_tokens is not a list")
     for token in added or []:
@@ -119,12 +119,10 @@ def _added_tokens(
                     raise _BrokenError(f"added_tokens has {content!r:.60} twice")
             case _:
                 raise _BrokenError(f"an added token is {token!r:.60}, without content and id")
-        if token.get("special") is False:
-            words[content] = token_id
-            options[content] = {key: token.get(key) is True for key in _WORD_OPTIONS}
-        else:
-            specials[content] = token_id
-    return specials, words, options
+        (words if token.get("special") is False else specials)[content] = token_id
+        if token.get("single_word") is True:
+            bounded.add(content)
+    return specials, words, frozenset(bounded)
 
 
 def _steps(component: Any, children: str) -> Iterator[dict[str, Any]]:

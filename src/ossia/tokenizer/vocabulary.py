@@ -6,7 +6,7 @@ format.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tokenizers import AddedToken, normalizers, pre_tokenizers
@@ -31,7 +31,7 @@ class Vocabulary:
         merges: the pairs that may be merged, the first first.
         specials: ids of the special tokens, in plain text.
         words: words that were added whole, in plain text; matched in text before any merging.
-        word_options: how those with options of their own are matched.
+        bounded_words: those of them that match only between word boundaries.
         normalizer: changes the text first.
         pre_tokenizer: splits it then.
         is_byte_level: whether tokens are spelled in the byte-level alphabet; else they are plain
@@ -45,7 +45,7 @@ class Vocabulary:
     merges: list[tuple[str, str]]
     specials: Mapping[str, int]
     words: Mapping[str, int] = field(default_factory=dict)
-    word_options: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    bounded_words: frozenset[str] = frozenset()
     normalizer: normalizers.Normalizer | None = None
     pre_tokenizer: pre_tokenizers.PreTokenizer | None = None
     is_byte_level: bool = True
@@ -56,11 +56,17 @@ def build(vocabulary: Vocabulary) -> Tokenizer:
     """Make the tokenizer.
 
     Raises:
-        TokenizerError: two tokens share an id, an id is out of range, a byte has no token, or a
-            merge names a token that does not exist.
+        TokenizerError: a token has two ids or an id two tokens, an id is out of range, a byte has
+            no token, or a merge names a token that does not exist.
     """
+    _check_one_id_each(vocabulary)
+    read = unspell if vocabulary.is_byte_level else unspell_fallback
     specials = _all_specials(vocabulary)
-    words = {word: i for word, i in vocabulary.words.items() if word and word not in specials}
+    words = {
+        word: token_id
+        for word, token_id in vocabulary.words.items()
+        if word and word not in specials and _is_plain(word, vocabulary, read)
+    }
     tokens = {t: i for t, i in vocabulary.tokens.items() if t not in specials} | words
     _check_ids(vocabulary, {**tokens, **specials})
     _check_bytes(vocabulary, tokens)
@@ -69,19 +75,23 @@ def build(vocabulary: Vocabulary) -> Tokenizer:
         engine.normalizer = vocabulary.normalizer
     if vocabulary.pre_tokenizer is not None:
         engine.pre_tokenizer = vocabulary.pre_tokenizer
+    bounded = vocabulary.bounded_words
     # A word that the model already has keeps its id when it is added.
-    options = vocabulary.word_options
-    engine.add_tokens([AddedToken(w, **options.get(w, {"normalized": False})) for w in words])
-    return Tokenizer(
-        engine,
-        plain={**words, **specials},
-        specials=specials,
-        unspell=unspell if vocabulary.is_byte_level else unspell_fallback,
-    )
+    engine.add_tokens([AddedToken(w, single_word=w in bounded, normalized=False) for w in words])
+    return Tokenizer(engine, plain={**words, **specials}, specials=specials, unspell=read)
+
+
+def _is_plain(word: str, vocabulary: Vocabulary, read: Callable[[str], bytes]) -> bool:
+    """Whether a word, matched as plain text, also decodes to itself.
+
+    It does not where it is a token of the model too and that token's spelling means other bytes:
+    then it stays an ordinary token.
+    """
+    return word not in vocabulary.tokens or read(word) == word.encode(errors="replace")
 
 
 def _all_specials(vocabulary: Vocabulary) -> dict[str, int]:
-    """The declared special tokens, and whatever is spelled like one.
+    """List the declared special tokens, and whatever else is spelled like one.
 
     A file that calls ``<|start|>`` an ordinary word, by mistake or on purpose, would let a user's
     text open a message.
@@ -93,6 +103,18 @@ def _all_specials(vocabulary: Vocabulary) -> dict[str, int]:
         if token.startswith("<|") and _CONTROL.fullmatch(token)
     }
     return spelled_so | {name: i for name, i in vocabulary.specials.items() if name}
+
+
+def _check_one_id_each(vocabulary: Vocabulary) -> None:
+    """Two parts of a file may name the same token, but not differ about it."""
+    known = vocabulary.tokens
+    for added in (vocabulary.words, vocabulary.specials):
+        for token, token_id in added.items():
+            if known.get(token, token_id) != token_id:
+                raise TokenizerError(
+                    f"{vocabulary.origin}: the token {token!r:.60} has two ids, "
+                    f"{known[token]} and {token_id}"
+                )
 
 
 def _check_ids(vocabulary: Vocabulary, ids: Mapping[str, int]) -> None:
@@ -134,7 +156,7 @@ def _model(vocabulary: Vocabulary, tokens: dict[str, int], specials: Mapping[str
         return BPE(
             tokens,
             merges,
-            ignore_merges=vocabulary.prefers_whole,
+            ignore_merges=vocabulary.prefers_whole and vocabulary.is_byte_level,
             byte_fallback=not vocabulary.is_byte_level,
         )
     except Exception as error:  # the library knows no narrower class
