@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("ossia", deadline=None)
+settings.load_profile("ossia")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "o200k_base.tiktoken"
 

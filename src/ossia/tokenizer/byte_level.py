@@ -44,11 +44,11 @@ def unspell(token: str) -> bytes:
     try:
         return token.translate(_TO_BYTE).encode("latin-1")
     except UnicodeEncodeError:
-        return token.encode(errors="replace")
+        return token.encode()
 
 
 def unspell_fallback(token: str) -> bytes:
     """Read the bytes of a token that is plain text, or one byte by fallback."""
     if match := _FALLBACK.fullmatch(token):
         return bytes.fromhex(match[1])
-    return token.encode(errors="replace")
+    return token.encode()

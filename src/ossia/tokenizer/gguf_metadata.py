@@ -102,8 +102,9 @@ def _expect(metadata: Mapping[str, Any], key: str, value: str) -> None:
 
 def _list(metadata: Mapping[str, Any], key: str, kind: type[_T]) -> list[_T]:
     found = metadata.get(_PREFIX + key)
-    # type() and not isinstance: True is no token type.
-    if not isinstance(found, list) or any(type(item) is not kind for item in found):
+    if not isinstance(found, list) or not all(
+        isinstance(item, kind) and not isinstance(item, bool) for item in found
+    ):
         told = "missing" if found is None else "broken"
         raise TokenizerError(
             f"{ORIGIN}: {_PREFIX}{key} is {told}; expected a list of {kind.__name__}"

@@ -6,7 +6,7 @@ format.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 
 from tokenizers import AddedToken, normalizers, pre_tokenizers
@@ -56,21 +56,21 @@ def build(vocabulary: Vocabulary) -> Tokenizer:
     """Make the tokenizer.
 
     Raises:
-        TokenizerError: a token has two ids or an id two tokens, an id is out of range, a byte has
-            no token, or a merge names a token that does not exist.
+        TokenizerError: a token is no text, a token has two ids or an id two tokens, an id is out
+            of range, a byte has no token, or a merge names a token that does not exist.
     """
+    _check_text(vocabulary)
     _check_one_id_each(vocabulary)
     read = unspell if vocabulary.is_byte_level else unspell_fallback
     specials = _all_specials(vocabulary)
-    words = {
-        word: token_id
-        for word, token_id in vocabulary.words.items()
-        if word and word not in specials and _is_plain(word, vocabulary, read)
-    }
-    tokens = {t: i for t, i in vocabulary.tokens.items() if t not in specials} | words
+    added = {w: i for w, i in vocabulary.words.items() if w and w not in specials}
+    words = {word: i for word, i in added.items() if _is_plain(word, vocabulary, read)}
+    tokens = {t: i for t, i in vocabulary.tokens.items() if t not in specials} | added
     _check_ids(vocabulary, {**tokens, **specials})
     _check_bytes(vocabulary, tokens)
-    engine = Engine(_model(vocabulary, tokens, specials))
+    taken = specials.keys() & vocabulary.tokens.keys()
+    taken |= {word for word in words if read(word) != word.encode()}
+    engine = Engine(_model(vocabulary, tokens, taken))
     if vocabulary.normalizer is not None:
         engine.normalizer = vocabulary.normalizer
     if vocabulary.pre_tokenizer is not None:
@@ -82,12 +82,19 @@ def build(vocabulary: Vocabulary) -> Tokenizer:
 
 
 def _is_plain(word: str, vocabulary: Vocabulary, read: Callable[[str], bytes]) -> bool:
-    """Whether a word, matched as plain text, also decodes to itself.
+    """Whether a word is plain text and not, as ordinary tokens are, a spelling of bytes.
 
-    It does not where it is a token of the model too and that token's spelling means other bytes:
-    then it stays an ordinary token.
+    Most can only be one of the two. Of the others ``café`` is plain, for it would spell broken
+    UTF-8; ``Ġhello`` and the token of a single byte are spellings, and stay ordinary tokens.
     """
-    return word not in vocabulary.tokens or read(word) == word.encode(errors="replace")
+    spelled = read(word)
+    if spelled == word.encode():
+        return True
+    try:
+        spelled.decode()
+    except UnicodeDecodeError:
+        return len(word) > 1 and word not in vocabulary.tokens
+    return False
 
 
 def _all_specials(vocabulary: Vocabulary) -> dict[str, int]:
@@ -103,6 +110,17 @@ def _all_specials(vocabulary: Vocabulary) -> dict[str, int]:
         if token.startswith("<|") and _CONTROL.fullmatch(token)
     }
     return spelled_so | {name: i for name, i in vocabulary.specials.items() if name}
+
+
+def _check_text(vocabulary: Vocabulary) -> None:
+    """JSON can spell half of a surrogate pair, which no UTF-8 can."""
+    try:
+        for part in (vocabulary.tokens, vocabulary.words, vocabulary.specials):
+            "".join(part).encode()
+    except UnicodeEncodeError:
+        raise TokenizerError(
+            f"{vocabulary.origin}: a token holds half of a surrogate pair, which is no text"
+        ) from None
 
 
 def _check_one_id_each(vocabulary: Vocabulary) -> None:
@@ -144,14 +162,10 @@ def _check_bytes(vocabulary: Vocabulary, tokens: Mapping[str, int]) -> None:
         )
 
 
-def _model(vocabulary: Vocabulary, tokens: dict[str, int], specials: Mapping[str, int]) -> BPE:
+def _model(vocabulary: Vocabulary, tokens: dict[str, int], taken: Set[str]) -> BPE:
     merges = vocabulary.merges
-    if not specials.keys().isdisjoint(vocabulary.tokens):  # merges must not lead to what was taken
-        merges = [
-            (a, b)
-            for a, b in merges
-            if a not in specials and b not in specials and a + b not in specials
-        ]
+    if taken:  # no merge may lead to these tokens, nor over them
+        merges = [(a, b) for a, b in merges if taken.isdisjoint((a, b, a + b))]
     try:
         return BPE(
             tokens,
@@ -159,7 +173,8 @@ def _model(vocabulary: Vocabulary, tokens: dict[str, int], specials: Mapping[str
             ignore_merges=vocabulary.prefers_whole and vocabulary.is_byte_level,
             byte_fallback=not vocabulary.is_byte_level,
         )
-    except Exception as error:  # the library knows no narrower class
+    except Exception:  # the library knows no narrower class
+        broken = next(((a, b) for a, b in merges if not {a, b, a + b} <= tokens.keys()), None)
         raise TokenizerError(
-            f"{vocabulary.origin}: the merges are broken: {error!s:.200}"
+            f"{vocabulary.origin}: the merges are broken: {broken!r:.80} names an unknown token"
         ) from None
