@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 
 from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import Layout, TensorInfo, TokenizerFiles
+from ossia.checkpoint.streams import rows_per_chunk
 from ossia.numerics.arrays import BLOCK_SIZE, Array, Mxfp4Array
 
-_CHUNK_VALUES = 1 << 20  # drawn at a time: a few MB at most, and a stream's start costs nothing
 _OCTAVES_MEAN_SQUARE = (1 + 4 + 16 + 64) / 4  # of 2**k, k uniform in 0..3
 _BF16_RMS = math.sqrt(_OCTAVES_MEAN_SQUARE * 7 / 3)  # mantissa uniform in [1, 2): mean square 7/3
 _MXFP4_RMS = math.sqrt(_OCTAVES_MEAN_SQUARE * 68.5 / 8)  # mean square of the 16 E2M1 values
@@ -113,8 +113,7 @@ class SyntheticCheckpoint:
                     yield from self.stream(name, each)
                 return
             shape = shape[1:]
-        columns = math.prod(shape[1:])
-        step = max(1, _CHUNK_VALUES // columns)
+        columns, step = math.prod(shape[1:]), rows_per_chunk(shape)
         for start in range(0, shape[0], step):
             rows = min(step, shape[0] - start)
             bits = _Bits(self.seed, name, expert, start)
