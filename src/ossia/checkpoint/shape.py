@@ -29,8 +29,8 @@ class SyntheticShape:
         20b | 120b | tiny | LAYERSxHIDDENxEXPERTS[xHEADS[xKV_HEADS[xVOCABULARY]]]
 
     Sizes that are not written: head_dim 64; heads the largest power of two not above hidden / 32
-    (at least 2); one key/value head for 8 query heads (at least 1); 4 active experts or as many as
-    there are; intermediate as hidden; 2,048 tokens of vocabulary.
+    (at least 2); one key/value head for 8 query heads (at least 1); 4 active experts, but not more
+    than half of them; intermediate as hidden; 2,048 tokens of vocabulary.
 
     Raises:
         InputError: on construction, when no gpt-oss can have these sizes.
@@ -80,14 +80,14 @@ class SyntheticShape:
             return PRESETS[text]
         if not _NUMBERS.fullmatch(text):
             raise InputError(
-                f"no shape {text!r}; expected {', '.join(PRESETS)} or "
+                f"no shape {text!r:.40}; expected {', '.join(PRESETS)} or "
                 "LAYERSxHIDDENxEXPERTS[xHEADS[xKV_HEADS[xVOCABULARY]]], such as 2x64x4"
             )
         layers, hidden, experts, *rest = (int(number) for number in text.split("x"))
         heads = rest[0] if rest else max(2, 1 << max(1, hidden // 32).bit_length() - 1)
         kv_heads = rest[1] if len(rest) > 1 else max(1, heads // 8)
         vocabulary = rest[2] if len(rest) > 2 else 2048
-        active = min(4, experts)
+        active = min(4, -(-experts // 2))
         return cls(layers, hidden, hidden, experts, active, heads, kv_heads, vocabulary=vocabulary)
 
     def to_config(self) -> dict[str, Any]:
@@ -124,6 +124,6 @@ class SyntheticShape:
 PRESETS = {
     "20b": SyntheticShape(24, 2880, 2880, 32, 4, 64, 8, vocabulary=201_088),
     "120b": SyntheticShape(36, 2880, 2880, 128, 4, 64, 8, vocabulary=201_088),
-    "tiny": SyntheticShape(2, 64, 64, 4, 4, 4, 2),
+    "tiny": SyntheticShape(2, 64, 64, 4, 2, 4, 2),
 }
 """Shapes with a name: the two released models, and one for tests."""

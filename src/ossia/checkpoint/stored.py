@@ -2,10 +2,9 @@
 
 Both formats are a header and then tensors back to back; what differs is in ``write_safetensors``
 and ``write_gguf``. Tensors that come out of one read (an expert's blocks and its scales) form a
-group and are written side by side, so that nothing is read or drawn twice, nor kept.
+group, so that nothing is read or drawn twice.
 """
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ossia.checkpoint.sink import Sink
 
 Progress = Callable[[int, int], None]
 """Called with bytes of tensors written and bytes in all, the last time with both equal."""
@@ -57,7 +58,7 @@ class StoredTensor:
 
 
 Pieces = Iterator[tuple[int, NDArray[Any]]]
-"""C-contiguous runs of bytes and which tensor of the group each continues."""
+"""Arrays, and which tensor of the group each continues."""
 
 
 @dataclass(frozen=True)
@@ -73,64 +74,50 @@ class Group:
     pieces: Callable[[], Pieces]
 
 
-@dataclass(frozen=True)
 class Tally:
-    """Counts what is written over all files and tells it."""
+    """Counts what is written over all files of a checkpoint, and tells it."""
 
-    total: int
-    progress: Progress
+    def __init__(self, groups: Sequence[Group], progress: Progress) -> None:
+        self.total = sum(tensor.nbytes for group in groups for tensor in group.tensors)
+        self._done = 0
+        self._progress = progress
 
-    def start(self) -> Callable[[int], None]:
-        """A function to call with every number of bytes written."""
-        done = 0
-
-        def add(nbytes: int) -> None:
-            nonlocal done
-            done += nbytes
-            self.progress(done, self.total)
-
-        return add
+    def add(self, nbytes: int) -> None:
+        """Count more bytes."""
+        self._done += nbytes
+        self._progress(self._done, self.total)
 
 
 def write_file(
-    path: Path,
-    header: bytes,
-    groups: Sequence[Group],
-    wrote: Callable[[int], None],
-    alignment: int = 1,
+    path: Path, header: bytes, groups: Sequence[Group], tally: Tally, alignment: int = 1
 ) -> None:
-    """Write a header and then every group's tensors, each aligned; padding is zeros.
+    """Write a header and then every group's tensors, each padded with zeros to the alignment.
+
+    Of a group, the tensors after the first are kept until it is written: they are small (the
+    scales of a layer's experts).
 
     Raises:
         OSError: the disk is full, or the file cannot be written.
     """
-    with path.open("wb", buffering=0) as file:
-        _write_all(file.fileno(), header, 0)
-        end = len(header)
+    with Sink(path) as sink:
+        sink.write(header)
         for group in groups:
-            starts = []
-            for tensor in group.tensors:
-                starts.append(end := end + -end % alignment)
-                end += tensor.nbytes
-            _write_group(file.fileno(), group, starts, wrote)
-        os.ftruncate(file.fileno(), end)
+            kept: list[list[NDArray[Any]]] = [[] for _ in group.tensors]
+            sizes = [0] * len(group.tensors)
+            for index, piece in group.pieces():
+                sizes[index] += piece.nbytes
+                if index:
+                    kept[index].append(piece)
+                else:
+                    _write(sink, piece, tally)
+            for tensor, size, pieces in zip(group.tensors, sizes, kept, strict=True):
+                assert size == tensor.nbytes, f"{tensor} got {size} bytes"
+                for piece in pieces:
+                    _write(sink, piece, tally)
+                sink.write(bytes(-size % alignment))
 
 
-def _write_group(
-    descriptor: int, group: Group, starts: list[int], wrote: Callable[[int], None]
-) -> None:
-    positions = list(starts)
-    for index, piece in group.pieces():
-        data = np.ascontiguousarray(piece).reshape(-1).view(np.uint8)
-        _write_all(descriptor, data.data, positions[index])
-        positions[index] += data.nbytes
-        wrote(data.nbytes)
-    for tensor, start, position in zip(group.tensors, starts, positions, strict=True):
-        assert position - start == tensor.nbytes, f"{tensor} got {position - start} bytes"
-
-
-def _write_all(descriptor: int, data: bytes | memoryview, position: int) -> None:
-    view = memoryview(data)
-    while view:
-        count = os.pwrite(descriptor, view, position)
-        view, position = view[count:], position + count
+def _write(sink: Sink, piece: NDArray[Any], tally: Tally) -> None:
+    data = np.ascontiguousarray(piece).reshape(-1).view(np.uint8)
+    sink.write(data.data)
+    tally.add(data.nbytes)

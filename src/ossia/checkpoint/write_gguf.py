@@ -81,10 +81,10 @@ def write_gguf(source: Source, destination: Path, *, progress: Progress = silent
     check_free(destination, is_folder=False)
     groups = [_group(source, name) for name in source.tensors]
     head = _header(_metadata(source), [group.tensors[0] for group in groups])
-    nbytes = sum(group.tensors[0].nbytes for group in groups)
-    with new_file(destination, nbytes + len(head) + ALIGNMENT * len(groups)) as file:
-        write_file(file, head, groups, Tally(nbytes, progress).start(), ALIGNMENT)
-    return Written(destination, (destination,), nbytes)
+    tally = Tally(groups, progress)
+    with new_file(destination, tally.total + len(head) + ALIGNMENT * len(groups)) as file:
+        write_file(file, head, groups, tally, ALIGNMENT)
+    return Written(destination, (destination,), tally.total)
 
 
 def _group(source: Source, name: str) -> Group:

@@ -58,15 +58,14 @@ def write_openai(source: Source, destination: Path, *, progress: Progress = sile
     config = _config(source)
     groups = list(_groups(source))
     vocabulary = tokenizer_json(source.tokenizer)
-    nbytes = sum(tensor.nbytes for group in groups for tensor in group.tensors)
-    with new_folder(destination, nbytes + len(vocabulary or b"")) as folder:
-        wrote = Tally(nbytes, progress).start()
-        write_file(folder / "model.safetensors", header(groups), groups, wrote)
+    tally = Tally(groups, progress)
+    with new_folder(destination, tally.total + len(vocabulary or b"")) as folder:
+        write_file(folder / "model.safetensors", header(groups), groups, tally)
         write_json(folder / "config.json", config)
         if vocabulary is not None:
             (folder / "tokenizer.json").write_bytes(vocabulary)
     files = (destination / "model.safetensors",)
-    return Written(destination, files, nbytes, rounding_notes(source))
+    return Written(destination, files, tally.total, rounding_notes(source))
 
 
 def _groups(source: Source) -> Iterator[Group]:

@@ -27,16 +27,15 @@ def write_safetensors(folder: Path, groups: Sequence[Group], progress: Progress)
         OSError: the disk is full, or a file cannot be written.
     """
     shards = _deal(groups)
-    total = sum(tensor.nbytes for group in groups for tensor in group.tensors)
     names = ["model.safetensors"]
     if len(shards) > 1:
         names = [
             f"model-{number:05}-of-{len(shards):05}.safetensors"
             for number in range(1, len(shards) + 1)
         ]
-    wrote = Tally(total, progress).start()
+    tally = Tally(groups, progress)
     for name, shard in zip(names, shards, strict=True):
-        write_file(folder / name, header(shard), shard, wrote)
+        write_file(folder / name, header(shard), shard, tally)
     if len(shards) > 1:
         weight_map = {
             tensor.name: name
@@ -46,7 +45,10 @@ def write_safetensors(folder: Path, groups: Sequence[Group], progress: Progress)
         }
         write_json(
             folder / "model.safetensors.index.json",
-            {"metadata": {"total_size": total}, "weight_map": dict(sorted(weight_map.items()))},
+            {
+                "metadata": {"total_size": tally.total},
+                "weight_map": dict(sorted(weight_map.items())),
+            },
         )
     return [folder / name for name in names]
 
