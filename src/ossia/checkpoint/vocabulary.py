@@ -164,12 +164,17 @@ def _from_json(path: Path) -> _Tokens:
         document = json.loads(_bytes(path))
         model, added = document["model"], document.get("added_tokens") or []
         merges = [m if isinstance(m, str) else " ".join(m) for m in model["merges"]]
-        special = {token["content"]: int(token["id"]) for token in added if token["special"]}
-        words = {token["content"]: int(token["id"]) for token in added if not token["special"]}
+        special = {
+            token["content"]: int(token["id"]) for token in added if token.get("special", True)
+        }
+        words = {
+            token["content"]: int(token["id"]) for token in added if not token.get("special", True)
+        }
         ordinary = {token: int(token_id) for token, token_id in model["vocab"].items()}
     except (ValueError, KeyError, TypeError, AttributeError):
         raise CheckpointError(f"{path}: expected a tokenizer.json with a BPE model") from None
     is_o200k = _split_patterns(document.get("pre_tokenizer")) == [O200K_PATTERN]
+    is_o200k = is_o200k and document.get("normalizer") is None
     return _Tokens(ordinary, merges, special, words, is_o200k)
 
 
