@@ -13,6 +13,7 @@ CONFIG = PRESETS["tiny"].to_config()
 
 def test_a_usual_model_passes() -> None:
     check_fixed(CONFIG, "gguf", {"swiglu_limit": 7.0})
+    check_fixed(CONFIG | {"rms_norm_eps": 9.999999747378752e-06}, "openai", {"rms_norm_eps": 1e-5})
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,19 @@ def test_config_has_what_the_released_one_has(
     assert generation["eos_token_id"] == [257, 258, 259]
 
 
+def test_config_is_the_same_when_its_numbers_were_float32(tmp_path: Path, recode: Recode) -> None:
+    source = SyntheticCheckpoint(SHAPE, 5)
+    write_hf(source, tmp_path / "before")
+    rounded = recode(source, {})
+    eps = float(np.float32(source.config["rms_norm_eps"]))
+    assert eps != source.config["rms_norm_eps"]
+    rounded.config = {**source.config, "rms_norm_eps": eps, "rope_theta": 150_000.0}  # type: ignore[misc]
+    write_hf(rounded, tmp_path / "after")
+    before, after = ((tmp_path / name / "config.json").read_text() for name in ("before", "after"))
+    assert before == after
+    assert json.loads(before)["rms_norm_eps"] == 1e-5
+
+
 def test_the_vocabulary_travels_untouched(tmp_path: Path, byte_tokenizer: TokenizerFiles) -> None:
     assert byte_tokenizer.json is not None
     write_hf(SyntheticCheckpoint(SHAPE, 5, byte_tokenizer), tmp_path / "model")

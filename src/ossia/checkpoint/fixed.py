@@ -1,5 +1,6 @@
 """What every released gpt-oss has in common, which the shorter layouts therefore do not say."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,8 +26,15 @@ def check_fixed(config: Mapping[str, Any], layout: str, unsaid: Mapping[str, Any
     found = {**(config.get("rope_scaling") or {}), **config}
     expected = {**unsaid, "truncate": False, "layer_types": alternating}
     for key, value in expected.items():
-        if found.get(key, value) != value:
+        if not _is_same(found.get(key, value), value):
             raise InputError(
                 f"the layout {layout} cannot say this model's {key} ({found[key]!r:.60}); "
                 "write it in the layout hf"
             )
+
+
+def _is_same(found: Any, value: Any) -> bool:
+    """Equal, or equal as float32, which is how GGUF keeps measures."""
+    if isinstance(value, float) and isinstance(found, float | int):
+        return math.isclose(found, value, rel_tol=1e-6)
+    return bool(found == value)

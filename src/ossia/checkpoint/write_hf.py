@@ -114,7 +114,8 @@ def _config(source: Source, special: Mapping[str, int]) -> dict[str, Any]:
         "tie_word_embeddings": False,
         "use_cache": True,
     }
-    config.pop("quantization_config", None)
+    for stale in ("quantization_config", "torch_dtype"):
+        config.pop(stale, None)
     if has_mxfp4_experts(source):
         config["quantization_config"] = {
             "modules_to_not_convert": [
@@ -125,7 +126,16 @@ def _config(source: Source, special: Mapping[str, int]) -> dict[str, Any]:
             ],
             "quant_method": "mxfp4",
         }
-    return {key: value for key, value in sorted(config.items()) if value is not None}
+    return {key: _shortest(value) for key, value in sorted(config.items()) if value is not None}
+
+
+def _shortest(value: Any) -> Any:
+    """Numbers as a person writes them, also when they come out of GGUF's float32."""
+    if isinstance(value, dict):
+        return {key: _shortest(each) for key, each in sorted(value.items())}
+    if not isinstance(value, float):
+        return value
+    return int(value) if value.is_integer() and value >= 1000 else float(f"{value:.7g}")
 
 
 def _original_context(config: Mapping[str, Any]) -> int:
