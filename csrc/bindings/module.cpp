@@ -1,0 +1,118 @@
+// The Python module ossia.ops.cpu._kernels: the only file that knows Python.
+//
+// Every argument is checked before a pointer is touched; then the GIL is released.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "../dispatch.h"
+
+namespace nb = nanobind;
+
+namespace {
+
+using namespace ossia;
+
+using ReadOnly = nb::ndarray<nb::ro, nb::device::cpu>;
+using Result = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+struct FreeAligned {
+    void operator()(float* numbers) const { ::operator delete(numbers, std::align_val_t{64}); }
+};
+
+std::unique_ptr<float[], FreeAligned> allocate_aligned(std::size_t num_floats) {
+    void* memory = ::operator new(num_floats * sizeof(float), std::align_val_t{64});
+    return std::unique_ptr<float[], FreeAligned>(static_cast<float*>(memory));
+}
+
+std::vector<std::string> available_instruction_sets() {
+    std::vector<std::string> names;
+    for (const InstructionSet& set : instruction_sets())
+        if (set.is_available()) names.emplace_back(set.name);
+    return names;
+}
+
+std::vector<std::string> compiled_instruction_sets() {
+    std::vector<std::string> names;
+    for (const InstructionSet& set : instruction_sets()) names.emplace_back(set.name);
+    return names;
+}
+
+const Kernels& kernels_of(const char* name) {
+    for (const InstructionSet& set : instruction_sets())
+        if (std::strcmp(set.name, name) == 0 && set.is_available()) return *set.kernels;
+    throw nb::value_error(("no kernels for instruction set '" + std::string(name) + "'").c_str());
+}
+
+void require(bool condition, const std::string& otherwise) {
+    if (!condition) throw nb::value_error(otherwise.c_str());
+}
+
+// Checks what cannot be seen from the array's type: what its numbers are, and how they lie.
+void require_array(const char* name, const ReadOnly& array, std::size_t ndim, nb::dlpack::dtype dtype,
+                   const char* dtype_name) {
+    if (array.dtype() != dtype)
+        throw nb::type_error((std::string(name) + " must be " + dtype_name).c_str());
+    require(array.ndim() == ndim, std::string(name) + " must have " + std::to_string(ndim) +
+                                      " axes, not " + std::to_string(array.ndim()));
+    for (std::size_t axis = 0; axis < ndim; ++axis)
+        require(array.stride(axis) >= 0 || array.shape(axis) < 2,
+                std::string(name) + " must not run backwards in memory (negative stride)");
+}
+
+Mxfp4Matrix matrix_of(const ReadOnly& blocks, const ReadOnly& scales, bool is_halves) {
+    require_array("blocks", blocks, 3, nb::dtype<std::uint8_t>(), "uint8");
+    require_array("scales", scales, 2, nb::dtype<std::uint8_t>(), "uint8");
+    require(blocks.shape(2) == kBlockBytes && blocks.stride(2) == 1,
+            "blocks must end in 16 neighbouring bytes");
+    require(blocks.shape(0) == scales.shape(0) && blocks.shape(1) == scales.shape(1),
+            "blocks [rows, blocks, 16] and scales [rows, blocks] must agree in rows and blocks");
+    return Mxfp4Matrix{
+        static_cast<const std::uint8_t*>(blocks.data()),
+        static_cast<const std::uint8_t*>(scales.data()),
+        blocks.shape(0),
+        blocks.shape(1),
+        static_cast<std::size_t>(blocks.stride(0)),
+        static_cast<std::size_t>(blocks.stride(1)),
+        static_cast<std::size_t>(scales.stride(0)),
+        static_cast<std::size_t>(scales.stride(1)),
+        is_halves ? NibbleOrder::kHalves : NibbleOrder::kAdjacent,
+    };
+}
+
+const char* row_dot_f32_mxfp4w(const char* instruction_set, const ReadOnly& blocks,
+                               const ReadOnly& scales, bool is_halves, const ReadOnly& x,
+                               const Result& y) {
+    const Kernels& kernels = kernels_of(instruction_set);
+    const Mxfp4Matrix matrix = matrix_of(blocks, scales, is_halves);
+    const std::size_t columns = matrix.num_blocks * kBlockSize;
+    require_array("x", x, 1, nb::dtype<float>(), "float32");
+    require(x.shape(0) == columns, "x must have " + std::to_string(columns) + " numbers, not " +
+                                       std::to_string(x.shape(0)));
+    require(columns == 0 || x.stride(0) == 1, "x must be contiguous");
+    require(y.shape(0) == matrix.rows, "y must have " + std::to_string(matrix.rows) +
+                                           " numbers, not " + std::to_string(y.shape(0)));
+
+    const nb::gil_scoped_release released;
+    const auto arranged = allocate_aligned(columns);
+    arrange_columns(static_cast<const float*>(x.data()), matrix.num_blocks, matrix.order,
+                    arranged.get());
+    return kernels.row_dot_f32_mxfp4w(matrix, arranged.get(), y.data());
+}
+
+}  // namespace
+
+NB_MODULE(_kernels, module) {
+    module.def("available_instruction_sets", &available_instruction_sets);
+    module.def("compiled_instruction_sets", &compiled_instruction_sets);
+    module.def("row_dot_f32_mxfp4w", &row_dot_f32_mxfp4w, nb::arg("instruction_set"),
+               nb::arg("blocks").noconvert(), nb::arg("scales").noconvert(), nb::arg("is_halves"),
+               nb::arg("x").noconvert(), nb::arg("y").noconvert());
+}

@@ -1,0 +1,42 @@
+// Dispatch is data: a priority list of names, needed features and tables of kernels.
+#include "dispatch.h"
+
+#include <iterator>
+
+#include "features.h"
+
+namespace ossia {
+
+namespace scalar {
+extern const Kernels kernels;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const Kernels kernels;
+}
+namespace avx512 {
+extern const Kernels kernels;
+}
+#endif
+
+namespace {
+
+const InstructionSet kInstructionSets[] = {
+#if defined(__x86_64__)
+    {"avx512", kAvx2 | kFma | kAvx512f | kAvx512bw | kAvx512dq | kAvx512vl, &avx512::kernels},
+    {"avx2", kAvx2 | kFma, &avx2::kernels},
+#endif
+    {"scalar", 0, &scalar::kernels},
+};
+
+}  // namespace
+
+bool InstructionSet::is_available() const {
+    return (detected_features() & required) == required;
+}
+
+InstructionSets instruction_sets() {
+    return {std::begin(kInstructionSets), std::end(kInstructionSets)};
+}
+
+}  // namespace ossia

@@ -1,0 +1,60 @@
+// Asks the processor (CPUID) and the operating system (XGETBV): Intel SDM volume 1, 14.3 and 15.2.
+//
+// Both must agree. A processor may have AVX-512 while the kernel of the operating system (or a
+// hypervisor) does not save its registers at a task switch; using them would then be fatal.
+#include "features.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace ossia {
+namespace {
+
+#if defined(__x86_64__)
+
+constexpr std::uint64_t kYmmSaved = 0x06;  // XCR0: SSE and AVX state
+constexpr std::uint64_t kZmmSaved = 0xE6;  // and mask registers, both halves of zmm
+
+std::uint64_t extended_control_register() {
+    std::uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return static_cast<std::uint64_t>(high) << 32 | low;
+}
+
+std::uint32_t detect() {
+    unsigned eax, ebx, ecx, edx;
+    if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return 0;
+    const bool has_xgetbv = ecx & bit_OSXSAVE;
+    const bool has_fma = ecx & bit_FMA;
+    if (!has_xgetbv || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return 0;
+
+    const std::uint64_t saved = extended_control_register();
+    std::uint32_t features = 0;
+    if ((saved & kYmmSaved) == kYmmSaved) {
+        if (has_fma) features |= kFma;
+        if (ebx & bit_AVX2) features |= kAvx2;
+    }
+    if ((saved & kZmmSaved) == kZmmSaved) {
+        if (ebx & bit_AVX512F) features |= kAvx512f;
+        if (ebx & bit_AVX512BW) features |= kAvx512bw;
+        if (ebx & bit_AVX512DQ) features |= kAvx512dq;
+        if (ebx & bit_AVX512VL) features |= kAvx512vl;
+    }
+    return features;
+}
+
+#else
+
+std::uint32_t detect() { return 0; }
+
+#endif
+
+}  // namespace
+
+std::uint32_t detected_features() {
+    static const std::uint32_t features = detect();
+    return features;
+}
+
+}  // namespace ossia

@@ -1,0 +1,20 @@
+// What this processor can do, as a bitmask. Knows nothing of kernels.
+#pragma once
+
+#include <cstdint>
+
+namespace ossia {
+
+enum Feature : std::uint32_t {
+    kAvx2 = 1u << 0,
+    kFma = 1u << 1,
+    kAvx512f = 1u << 2,
+    kAvx512bw = 1u << 3,
+    kAvx512dq = 1u << 4,
+    kAvx512vl = 1u << 5,
+};
+
+// The features that the processor has and whose registers the operating system saves; asked once.
+std::uint32_t detected_features();
+
+}  // namespace ossia
