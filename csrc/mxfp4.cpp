@@ -35,16 +35,14 @@ constexpr Mxfp4Weights make_weights() {
 constexpr Mxfp4Weights mxfp4_weights = make_weights();
 
 void arrange_columns(const float* x, std::size_t num_blocks, NibbleOrder order, float* arranged) {
-    if (order == NibbleOrder::kHalves) {
-        std::memcpy(arranged, x, num_blocks * kBlockSize * sizeof(float));
-        return;
-    }
+    const bool is_adjacent = order == NibbleOrder::kAdjacent;
     for (std::size_t block = 0; block < num_blocks; ++block) {
+        float columns[kBlockSize];
+        std::memcpy(columns, x + block * kBlockSize, sizeof columns);  // x may lie at any address
         for (std::size_t j = 0; j < kBlockBytes; ++j) {
-            arranged[j] = x[2 * j];
-            arranged[kBlockBytes + j] = x[2 * j + 1];
+            arranged[j] = columns[is_adjacent ? 2 * j : j];
+            arranged[kBlockBytes + j] = columns[is_adjacent ? 2 * j + 1 : kBlockBytes + j];
         }
-        x += kBlockSize;
         arranged += kBlockSize;
     }
 }

@@ -39,7 +39,7 @@ extern const Mxfp4Weights mxfp4_weights;
 
 // Brings the columns of x [num_blocks * 32] into the order of a block's nibbles: first the 16
 // columns that meet low nibbles, then the 16 that meet high ones. A kernel then reads x and
-// nibbles side by side, and never shuffles either.
+// nibbles side by side, and never shuffles either. x may lie at any address, `arranged` is aligned.
 void arrange_columns(const float* x, std::size_t num_blocks, NibbleOrder order, float* arranged);
 
 }  // namespace ossia

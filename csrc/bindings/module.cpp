@@ -70,7 +70,7 @@ void require_array(const char* name, const ReadOnly& array, std::size_t ndim, nb
 Mxfp4Matrix matrix_of(const ReadOnly& blocks, const ReadOnly& scales, bool is_halves) {
     require_array("blocks", blocks, 3, nb::dtype<std::uint8_t>(), "uint8");
     require_array("scales", scales, 2, nb::dtype<std::uint8_t>(), "uint8");
-    require(blocks.shape(2) == kBlockBytes && blocks.stride(2) == 1,
+    require(blocks.shape(2) == kBlockBytes && (blocks.size() == 0 || blocks.stride(2) == 1),
             "blocks must end in 16 neighbouring bytes");
     require(blocks.shape(0) == scales.shape(0) && blocks.shape(1) == scales.shape(1),
             "blocks [rows, blocks, 16] and scales [rows, blocks] must agree in rows and blocks");

@@ -36,6 +36,10 @@ inline Bytes16 load_bytes(const std::uint8_t* from) {
     return {_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes))};
 }
 
+inline void prefetch(const std::uint8_t* from) {
+    _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
+}
+
 inline Values16 load_values(const float* from) { return _mm256_load_ps(from); }
 
 // Bits 0 to 2 of each index name the magnitude (vpermps reads no more), bit 3 is the sign.

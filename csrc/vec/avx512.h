@@ -12,7 +12,7 @@ namespace ossia {
 namespace avx512 {
 
 constexpr const char* kName = "avx512";
-constexpr int kRowsAtOnce = 4;
+constexpr int kRowsAtOnce = 2;  // 4 gain nothing from memory (benchmarks/LOG.md)
 
 using F32x16 = __m512;
 using Values16 = __m512;
@@ -26,6 +26,10 @@ inline F32x16 load(const float* from) { return _mm512_load_ps(from); }
 
 inline Bytes16 load_bytes(const std::uint8_t* from) {
     return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)));
+}
+
+inline void prefetch(const std::uint8_t* from) {
+    _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
 }
 
 inline Values16 load_values(const float* from) { return _mm512_load_ps(from); }

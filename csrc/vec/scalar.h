@@ -23,6 +23,9 @@ struct Bytes16 {
     const std::uint8_t* bytes;
 };
 
+// Asks for memory that will be read soon.
+inline void prefetch(const std::uint8_t* from) { __builtin_prefetch(from); }
+
 // Sixteen float32 to look up by a nibble, entries 8 to 15 being entries 0 to 7 with the sign set.
 struct Values16 {
     const float* values;
