@@ -56,8 +56,8 @@ void require(bool condition, const std::string& otherwise) {
 }
 
 // Checks what cannot be seen from the array's type: what its numbers are, and how they lie.
-void require_array(const char* name, const ReadOnly& array, std::size_t ndim, nb::dlpack::dtype dtype,
-                   const char* dtype_name) {
+void require_array(const char* name, const ReadOnly& array, std::size_t ndim,
+                   nb::dlpack::dtype dtype, const char* dtype_name) {
     if (array.dtype() != dtype)
         throw nb::type_error((std::string(name) + " must be " + dtype_name).c_str());
     require(array.ndim() == ndim, std::string(name) + " must have " + std::to_string(ndim) +

@@ -15,9 +15,9 @@
 namespace ossia {
 namespace OSSIA_ISA {
 
-// Each block asks for the one below it by so many rows. The processor's own prefetching gets little
-// from rows of 1.5 KB that start at every stride; asking doubles the speed from memory, and by rows
-// it asks for nothing that belongs to another matrix (benchmarks/LOG.md).
+// Each block asks for the one that lies so many rows further down. Without that, computing and
+// waiting for memory take turns: it nearly doubles the speed. Rows rather than bytes, so that it
+// wants nothing that belongs to another matrix (what else was tried: benchmarks/LOG.md).
 constexpr std::size_t kRowsAhead = 4;
 
 // The dot products of num_rows neighbouring rows: they share the loads of x, and their

@@ -1,6 +1,8 @@
-// The kernels for processors with AVX-512 F, BW, DQ and VL (Skylake-X, Zen 4 and later). CMakeLists.txt compiles this file with those instructions
-// allowed, and only this one: it must not pull in inline functions of the standard library, of
-// which the linker might keep this copy for every processor (tests/ops/cpu checks it).
+// The kernels for AVX-512 F, BW, DQ and VL: Skylake-X, Zen 4 and later.
+//
+// CMakeLists.txt lets this file alone use those instructions. So it must not pull in inline
+// functions of the standard library: of those the linker keeps one copy for every processor, and
+// it might be this one (tests/ops/cpu/test_row_dot_native.py checks it).
 #include "../vec/avx512.h"
 
 #include "../kernels/row_dot_f32_mxfp4w.h"

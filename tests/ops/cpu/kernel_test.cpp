@@ -37,10 +37,9 @@ void check_weights() {
         for (int code = 0; code < 16; ++code) {
             const float expected = static_cast<float>(weight_of(scale, code));
             const float found = mxfp4_weights.by_scale[scale][code];
-            const bool same = std::isnan(expected)
-                                  ? std::isnan(found)
-                                  : expected == found && std::signbit(expected) == std::signbit(found);
-            if (!same) fail("weight of scale " + std::to_string(scale));
+            const bool both_nan = std::isnan(expected) && std::isnan(found);
+            const bool same = expected == found && std::signbit(expected) == std::signbit(found);
+            if (!same && !both_nan) fail("weight of scale " + std::to_string(scale));
         }
 }
 
@@ -66,7 +65,8 @@ Matrix make_matrix(std::size_t rows, std::size_t num_blocks, Layout layout, Nibb
         const std::size_t row = num_blocks * 17;
         result.memory = random_bytes(offset + rows * row, 0, 255);
         std::uint8_t* first = result.memory.get() + offset;
-        for (std::size_t i = 0; i < rows * num_blocks; ++i) first[17 * i] = 110 + first[17 * i] % 20;
+        for (std::size_t i = 0; i < rows * num_blocks; ++i)
+            first[17 * i] = 110 + first[17 * i] % 20;
         result.view = {first + 1, first, rows, num_blocks, row, 17, row, 17, order};
         return result;
     }

@@ -1,6 +1,7 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,7 +117,8 @@ def test_every_weight_is_exact(instruction_set: str, order: NibbleOrder, column:
     """All scales with all codes: denormal, infinite and NaN ones too."""
     codes = np.zeros((256, 16, 32), np.uint8)  # [scales, codes, columns]
     codes[:, :, column] = np.arange(16)
-    packed = (codes[..., 0::2] | codes[..., 1::2] << 4).reshape(4096, 1, 16)
+    low, high = codes[..., 0::2], codes[..., 1::2]
+    packed = np.bitwise_or(low, high << np.uint8(4)).reshape(4096, 1, 16)
     scales = np.repeat(np.arange(256, dtype=np.uint8), 16)[:, None]  # [4096, 1]
     weight = mxfp4.reorder_nibbles(Mxfp4Array(packed, scales), order)
     expected = mxfp4.dequantize(weight)[:, column]
@@ -150,11 +152,11 @@ def test_bad_arguments_are_refused() -> None:
     weight, x = random_weight(4, 3), random_vector(96)
     blocks, scales = weight.blocks, weight.scales
     with pytest.raises(TypeError, match="x must be float32"):
-        row_dot(weight, x.astype(np.float64))  # type: ignore[arg-type]
+        row_dot(weight, x.astype(np.float64))
     with pytest.raises(TypeError, match="blocks must be uint8"):
-        row_dot(Mxfp4Array(blocks.view(np.int8), scales), x)  # type: ignore[arg-type]
+        row_dot(Mxfp4Array(blocks.view(np.int8), scales), x)
     with pytest.raises(TypeError, match="scales must be uint8"):
-        row_dot(Mxfp4Array(blocks, scales.astype(np.uint16)), x)  # type: ignore[arg-type]
+        row_dot(Mxfp4Array(blocks, scales.astype(np.uint16)), x)
     with pytest.raises(ValueError, match="x must have 96 numbers, not 64"):
         row_dot(weight, x[:64])
     with pytest.raises(ValueError, match="x must have 1 axes, not 2"):
@@ -193,7 +195,8 @@ def test_what_only_the_binding_can_be_given_is_refused_too() -> None:
         _kernels.row_dot_f32_mxfp4w("scalar", blocks, scales, False, x, np.empty(5, np.float32))
     read_only = np.empty(4, np.float32)
     read_only.flags.writeable = False
-    for y in (np.empty(4), np.empty(8, np.float32)[::2], read_only):
+    bad: list[Any] = [np.empty(4), np.empty(8, np.float32)[::2], read_only]
+    for y in bad:
         with pytest.raises(TypeError):
             _kernels.row_dot_f32_mxfp4w("scalar", blocks, scales, False, x, y)
 
