@@ -14,8 +14,7 @@ MAGNITUDES = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6], np.float32)
 
 VALUES = np.concatenate([MAGNITUDES, -MAGNITUDES])  # [16], float32
 
-SCALES = np.ldexp(np.float32(1), np.arange(256) - 127).astype(np.float32)  # [256]
-SCALES[255] = np.nan
+SCALES = np.append(np.ldexp(np.float32(1), np.arange(255) - 127), np.float32(np.nan))  # [256]
 
 PAIRS = np.stack([VALUES[np.arange(256) & 15], VALUES[np.arange(256) >> 4]], axis=-1)
 """float32 [256, 2]: the low and the high nibble's value of every byte."""
