@@ -1,4 +1,4 @@
-"""The harmony chat format: messages to token ids. Knows nothing of engines."""
+"""The harmony chat format: messages to token ids and back. Knows nothing of engines."""
 
 from ossia.harmony.messages import (
     Assistant,
@@ -10,15 +10,21 @@ from ossia.harmony.messages import (
     System,
     User,
 )
+from ossia.harmony.parse import Delta, ParsedMessage, Parser
 from ossia.harmony.render import render
+from ossia.harmony.repair import Repair
 from ossia.harmony.special import stop_token_ids
 
 __all__ = [
     "Assistant",
     "Channel",
+    "Delta",
     "Developer",
     "Effort",
     "Message",
+    "ParsedMessage",
+    "Parser",
+    "Repair",
     "Role",
     "System",
     "User",
