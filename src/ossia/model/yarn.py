@@ -37,7 +37,8 @@ def _ramp(rope: Rope, head_dim: int) -> Float32:
     if low == high:
         high += 0.001  # one dimension wide: a step, not a division by zero
     index = np.arange(head_dim // 2, dtype=np.float32)
-    return np.clip((index - np.float32(low)) / np.float32(high - low), 0, 1)
+    ramp: Float32 = np.clip((index - np.float32(low)) / np.float32(high - low), 0, 1)
+    return ramp
 
 
 def _dimension(rope: Rope, head_dim: int, rotations: float) -> float:

@@ -14,7 +14,8 @@ BF16 = np.dtype(ml_dtypes.bfloat16)
 
 def round_to_bf16(values: Float32) -> NDArray[Any]:
     """The nearest bfloat16 of each value, ties to even; NaN stays NaN."""
-    return values.astype(BF16)
+    with np.errstate(invalid="ignore"):  # a signalling NaN becomes a quiet one
+        return values.astype(BF16)
 
 
 def widen(values: NDArray[Any]) -> Float32:
