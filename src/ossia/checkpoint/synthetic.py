@@ -27,6 +27,7 @@ import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 
+from ossia.checkpoint.expected import tensor_shapes
 from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import Layout, TensorInfo, TokenizerFiles
 from ossia.checkpoint.streams import rows_per_chunk
@@ -83,7 +84,7 @@ class SyntheticCheckpoint:
     @cached_property
     def tensors(self) -> Mapping[str, TensorInfo]:
         """Every tensor, in the order embedding, layers, norm, unembedding."""
-        return {name: _info(name, shape) for name, shape in _shapes(self.shape)}
+        return {name: _info(name, shape) for name, shape in tensor_shapes(self.config)}
 
     def read(self, name: str, expert: int | None = None) -> Array:
         """Draw a tensor, or one expert's part of it.
@@ -190,36 +191,6 @@ def _rms(name: str, shape: SyntheticShape) -> float | None:
     if kind.endswith("_bias"):
         return 0.05 * gains.get(kind.removesuffix("_bias"), 1.0)
     return gains.get(kind, 1.0) / math.sqrt(fan_in.get(kind, shape.hidden))
-
-
-def _shapes(shape: SyntheticShape) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Every tensor's canonical name and logical shape, in a checkpoint's order."""
-    hidden, inter, experts = shape.hidden, shape.intermediate, shape.experts
-    q_rows, kv_rows = shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim
-    attention: dict[str, tuple[int, ...]] = {"norm": (hidden,)}
-    for kind, rows, columns in (
-        ("q", q_rows, hidden),
-        ("k", kv_rows, hidden),
-        ("v", kv_rows, hidden),
-        ("out", hidden, q_rows),
-    ):
-        attention |= {kind: (rows, columns), f"{kind}_bias": (rows,)}
-    attention["sinks"] = (shape.heads,)
-    mixture: dict[str, tuple[int, ...]] = {"norm": (hidden,)}
-    mixture |= {"router": (experts, hidden), "router_bias": (experts,)}
-    for kind, rows, columns in (
-        ("gate", inter, hidden),
-        ("up", inter, hidden),
-        ("down", hidden, inter),
-    ):
-        mixture |= {kind: (experts, rows, columns), f"{kind}_bias": (experts, rows)}
-
-    yield "embedding", (shape.vocabulary, hidden)
-    for layer in range(shape.layers):
-        for room, tensors in (("attention", attention), ("experts", mixture)):
-            yield from ((f"layers.{layer}.{room}.{kind}", size) for kind, size in tensors.items())
-    yield "norm", (hidden,)
-    yield "unembedding", (shape.vocabulary, hidden)
 
 
 def _info(name: str, shape: tuple[int, ...]) -> TensorInfo:

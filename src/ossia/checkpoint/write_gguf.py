@@ -104,10 +104,11 @@ def _group(source: Source, name: str) -> Group:
         nbytes, pieces = values * PLAIN[encoding].itemsize, plain
     else:
         nbytes, pieces = values // BLOCK_SIZE * _BLOCK_BYTES[encoding], blocks
-    return Group((StoredTensor(_name(name), encoding, info.shape, nbytes),), pieces)
+    return Group((StoredTensor(gguf_name(name), encoding, info.shape, nbytes),), pieces)
 
 
-def _name(name: str) -> str:
+def gguf_name(name: str) -> str:
+    """A canonical name as GGUF spells it."""
     match name.split(".", 2):
         case ["layers", layer, kind]:
             return f"blk.{layer}.{NAMES[kind]}"
