@@ -1,5 +1,7 @@
 import copy
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import gguf
@@ -9,7 +11,8 @@ from hypothesis import strategies as st
 
 from ossia.base.errors import TokenizerError
 from ossia.tokenizer import Tokenizer, load_tokenizer
-from ossia.tokenizer.gguf_metadata import TokenType
+from ossia.tokenizer.files import MAX_BYTES
+from ossia.tokenizer.gguf_metadata import HF_JSON, TokenType
 
 Metadata = dict[str, Any]
 MODEL, PRE, TOKENS, MERGES, TYPES = (
@@ -38,8 +41,9 @@ def refusal(metadata: Any) -> str:
 
 def test_keys_and_types_are_those_of_the_gguf_library() -> None:
     keys = gguf.Keys.Tokenizer
-    ours = (MODEL, PRE, TOKENS, MERGES, TYPES)
-    assert ours == (keys.MODEL, keys.PRE, keys.LIST, keys.MERGES, keys.TOKEN_TYPE)
+    ours = (MODEL, PRE, TOKENS, MERGES, TYPES, HF_JSON)
+    theirs = (keys.MODEL, keys.PRE, keys.LIST, keys.MERGES, keys.TOKEN_TYPE, keys.HF_JSON)
+    assert ours == theirs
     assert dict(TokenType.__members__) == dict(gguf.TokenType.__members__)
 
 
@@ -141,3 +145,58 @@ def test_changed_metadata_loads_safely_or_is_refused(
         ids = tokenizer.encode(TEXT)
         assert tokenizer.decode(ids) == TEXT
         assert not any(map(tokenizer.is_special, ids))
+
+
+def test_a_whole_tokenizer_json_is_used_for_a_split_that_the_keys_cannot_name(
+    small_document: dict[str, Any], metadata: Metadata, texts: list[str], tmp_path: Path
+) -> None:
+    """Each digit alone, as nano's vocabulary has it, and accents composed first."""
+    document = copy.deepcopy(small_document)
+    document["pre_tokenizer"]["pretokenizers"].insert(
+        0, {"type": "Digits", "individual_digits": True}
+    )
+    document["normalizer"] = {"type": "NFC"}
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    expected = load_tokenizer(json=path)
+    metadata[PRE] = "default"
+    assert "default" in refusal(metadata)
+    tokenizer = load_tokenizer(gguf=metadata | {HF_JSON: path.read_text("utf-8")})
+    assert tokenizer.specials == expected.specials
+    assert all(tokenizer.encode(text) == expected.encode(text) for text in texts[:500])
+    assert tokenizer.encode("12345") != load_tokenizer(gguf=metadata | {PRE: "gpt-4o"}).encode(
+        "12345"
+    )
+
+
+def test_with_the_split_of_gpt_oss_the_keys_and_the_json_give_the_same_ids(
+    small_document: dict[str, Any], metadata: Metadata, texts: list[str]
+) -> None:
+    from_keys = load_tokenizer(gguf=metadata)
+    from_json = load_tokenizer(gguf=metadata | {HF_JSON: json.dumps(small_document)})
+    assert from_json.specials == from_keys.specials
+    assert all(from_json.encode(text) == from_keys.encode(text) for text in texts[:2000])
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "expected the text of a tokenizer.json"),
+        ([1], "expected the text of a tokenizer.json"),
+        ("", "not JSON"),
+        ("\ud800", "not JSON"),
+        ("{}", "the model is None"),
+        ("[" * 100_000, "nested too deeply"),
+        (" " * (MAX_BYTES + 1), "larger than 64 MB"),
+    ],
+    ids=["none", "a list", "empty", "no text", "no model", "nested", "large"],
+)
+def test_a_broken_tokenizer_json_is_refused_even_beside_good_keys(
+    metadata: Metadata, text: Any, words: str
+) -> None:
+    with pytest.raises(TokenizerError) as caught:
+        load_tokenizer(gguf=metadata | {HF_JSON: text})
+    line = str(caught.value)
+    assert line.startswith(f"GGUF metadata, {HF_JSON}: ")
+    assert words in line
+    assert len(line) < 300

@@ -1,4 +1,4 @@
-"""Reading a vocabulary file whole, but never more than a vocabulary can have."""
+"""Reading a vocabulary whole, but never more than a vocabulary can have."""
 
 from pathlib import Path
 
@@ -21,8 +21,17 @@ def read_bounded(path: Path) -> bytes:
         raise TokenizerError(
             f"{path}: cannot read the vocabulary: {error.strerror or error}"
         ) from None
-    if len(data) > MAX_BYTES:
-        raise TokenizerError(
-            f"{path}: larger than {MAX_BYTES >> 20} MB, which no vocabulary of a gpt-oss is"
-        )
+    check_size(str(path), len(data))
     return data
+
+
+def check_size(origin: str, num_bytes: int) -> None:
+    """Refuse what is too large to be a vocabulary, wherever it lies.
+
+    Raises:
+        TokenizerError: it is.
+    """
+    if num_bytes > MAX_BYTES:
+        raise TokenizerError(
+            f"{origin}: larger than {MAX_BYTES >> 20} MB, which no vocabulary of a gpt-oss is"
+        )

@@ -1,4 +1,4 @@
-"""The vocabulary in GGUF metadata: the keys ``tokenizer.ggml.*``.
+"""The vocabulary in GGUF metadata: the keys ``tokenizer.ggml.*``, or a whole tokenizer.json.
 
 Source: ggml's GGUF specification, "Tokenizer". It knows the meaning of the keys; reading them from
 a file is ``ossia.checkpoint``'s.
@@ -10,9 +10,11 @@ from typing import Any, TypeVar
 
 from ossia.base.errors import TokenizerError
 from ossia.tokenizer import o200k
+from ossia.tokenizer.tokenizer_json import parse_tokenizer_json
 from ossia.tokenizer.vocabulary import Vocabulary
 
 ORIGIN = "GGUF metadata"
+HF_JSON = "tokenizer.huggingface.json"
 _PREFIX = "tokenizer.ggml."
 _T = TypeVar("_T")
 
@@ -31,12 +33,17 @@ class TokenType(IntEnum):
 def read_gguf_metadata(metadata: Mapping[str, Any]) -> Vocabulary:
     """Read the vocabulary of a gpt-oss from GGUF metadata.
 
+    A whole tokenizer.json in it is used before the ``ggml`` keys, which were made from it and
+    cannot say how another vocabulary than o200k splits text; for o200k both give the same ids.
+
     Args:
         metadata: the keys by their full names; arrays are Python lists.
 
     Raises:
         TokenizerError: a key is missing, has a wrong type, or is of another kind of vocabulary.
     """
+    if HF_JSON in metadata:
+        return _from_hf_json(metadata[HF_JSON])
     _expect(metadata, "model", "gpt2")
     _expect(metadata, "pre", "gpt-4o")
     names = _list(metadata, "tokens", str)
@@ -49,6 +56,13 @@ def read_gguf_metadata(metadata: Mapping[str, Any]) -> Vocabulary:
         words=by_type[TokenType.USER_DEFINED],
         pre_tokenizer=o200k.pre_tokenizer(),
     )
+
+
+def _from_hf_json(text: Any) -> Vocabulary:
+    origin = f"{ORIGIN}, {HF_JSON}"
+    if not isinstance(text, str):
+        raise TokenizerError(f"{origin}: expected the text of a tokenizer.json")
+    return parse_tokenizer_json(text.encode("utf-8", "surrogatepass"), origin=origin)
 
 
 def _by_type(names: list[str], types: list[int]) -> dict[TokenType, dict[str, int]]:

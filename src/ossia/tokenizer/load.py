@@ -23,7 +23,8 @@ def load_tokenizer(
     Args:
         json: a Hugging Face ``tokenizer.json``.
         ranks: a tiktoken rank file (``o200k_base.tiktoken``).
-        gguf: GGUF metadata by full key names, arrays as Python lists.
+        gguf: GGUF metadata by full key names, arrays as Python lists; a tokenizer.json in it
+            (``tokenizer.huggingface.json``) is used before its other keys.
 
     Raises:
         TokenizerError: the vocabulary is missing, damaged, or not a byte-pair vocabulary.

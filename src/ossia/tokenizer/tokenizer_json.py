@@ -12,7 +12,7 @@ from typing import Any
 from tokenizers import Tokenizer as Engine
 
 from ossia.base.errors import TokenizerError
-from ossia.tokenizer.files import read_bounded
+from ossia.tokenizer.files import check_size, read_bounded
 from ossia.tokenizer.vocabulary import Vocabulary
 
 _MAX_CONTAINERS = 4_000_000  # a list costs Python 30 times its two brackets; gpt-oss has 450,000
@@ -30,18 +30,27 @@ def read_tokenizer_json(path: Path) -> Vocabulary:
     Raises:
         TokenizerError: the file is missing, damaged, or asks for what would lose or add text.
     """
-    data = read_bounded(path)
+    return parse_tokenizer_json(read_bounded(path), origin=str(path))
+
+
+def parse_tokenizer_json(data: bytes, *, origin: str) -> Vocabulary:
+    """Read the text of a tokenizer.json; ``origin`` says in error messages where it lay.
+
+    Raises:
+        TokenizerError: it is too large, damaged, or asks for what would lose or add text.
+    """
+    check_size(origin, len(data))
     try:
         if data.count(b"[") + data.count(b"{") > _MAX_CONTAINERS:
             raise _BrokenError(f"more than {_MAX_CONTAINERS} lists and objects")
-        return _read_document(str(path), json.loads(data, object_pairs_hook=_unique))
+        return _read_document(origin, json.loads(data, object_pairs_hook=_unique))
     except RecursionError:
         problem = "nested too deeply"
     except _BrokenError as error:
         problem = str(error)
     except ValueError as error:  # not JSON, or not UTF-8
         problem = f"not JSON ({error!s:.120})"
-    raise TokenizerError(f"{path}: {problem}; expected a tokenizer.json with a BPE model")
+    raise TokenizerError(f"{origin}: {problem}; expected a tokenizer.json with a BPE model")
 
 
 def _read_document(origin: str, document: Any) -> Vocabulary:
