@@ -101,14 +101,16 @@ def _merges(merges: Any) -> list[tuple[str, str]]:
     if not isinstance(merges, list):
         raise _BrokenError("model.merges is not a list")
     pairs = []
-    for merge in merges:
+    for merge in merges:  # 446,000 in gpt-oss's file, where a match statement takes 0.7 seconds
         pair = merge.split(" ") if isinstance(merge, str) else merge
-        match pair:
-            case [str(first), str(second)] if first and second:
-                pairs.append((first, second))
-            case _:
-                raise _BrokenError(f"a merge is {merge!r:.60}, not two tokens")
+        if not isinstance(pair, list) or len(pair) != 2 or not _are_tokens(*pair):
+            raise _BrokenError(f"a merge is {merge!r:.60}, not two tokens")
+        pairs.append((pair[0], pair[1]))
     return pairs
+
+
+def _are_tokens(first: Any, second: Any) -> bool:
+    return bool(isinstance(first, str) and isinstance(second, str) and first and second)
 
 
 def _added_tokens(added: Any) -> tuple[dict[str, int], dict[str, int], frozenset[str]]:
