@@ -1,1 +1,1 @@
-"""The ground floor: errors, settings, paths. It knows nothing of the rooms above."""
+"""The ground floor: errors and settings. It knows nothing of the rooms above."""

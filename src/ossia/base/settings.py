@@ -4,15 +4,18 @@ Each is a function, so that a test or a script may change the environment at any
 """
 
 import os
+from datetime import date
 from pathlib import Path
+
+from ossia.base.errors import InputError
 
 
 def home() -> Path:
     """OSSIA_HOME: where chats and history are kept; default ``$XDG_DATA_HOME/ossia``."""
     if value := os.environ.get("OSSIA_HOME"):
-        return Path(value).expanduser()
+        return _expand(value)
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(data).expanduser() / "ossia"
+    return _expand(data) / "ossia"
 
 
 def backend() -> str | None:
@@ -26,5 +29,40 @@ def instruction_set() -> str | None:
 
 
 def current_date() -> str | None:
-    """OSSIA_DATE: the date told to the model (YYYY-MM-DD) instead of today."""
-    return os.environ.get("OSSIA_DATE") or None
+    """OSSIA_DATE: the date told to the model (YYYY-MM-DD) instead of today.
+
+    Raises:
+        InputError: it is no date.
+    """
+    value = os.environ.get("OSSIA_DATE")
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise InputError(
+            f"OSSIA_DATE is {value!r:.40}; expected a date such as 2025-08-05"
+        ) from None
+
+
+def is_debug() -> bool:
+    """OSSIA_DEBUG: whether errors are shown whole, with the way that led to them; 0 is no."""
+    return os.environ.get("OSSIA_DEBUG", "0") not in ("", "0")
+
+
+def is_color_refused() -> bool:
+    """NO_COLOR: whether the user wants no styled text (https://no-color.org)."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def is_dumb_terminal() -> bool:
+    """TERM: whether the terminal can only print, line after line, or is not known at all."""
+    return os.environ.get("TERM", "") in ("", "dumb", "unknown")
+
+
+def _expand(value: str) -> Path:
+    """A path whose ~ is the home folder; as it is where the system knows of none."""
+    try:
+        return Path(value).expanduser()
+    except RuntimeError:
+        return Path(value)

@@ -1,0 +1,81 @@
+"""A conversation that goes on: what is kept of it, and what the model is shown.
+
+Knows messages; does not know files (``saved``), who types or who answers.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from ossia.base import settings as environment
+from ossia.chat import Settings
+from ossia.engine import Request, Sampling
+from ossia.harmony import (
+    Assistant,
+    Developer,
+    Effort,
+    Message,
+    ParsedMessage,
+    System,
+    User,
+)
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """A conversation at one point; each change makes the next.
+
+    Attributes:
+        messages: what the user and the model said, in order.
+        effort: how long the model is to reason from now on.
+        instructions: the developer message: what other formats call the system prompt.
+        settings: how answers are made.
+    """
+
+    messages: tuple[User | Assistant, ...] = ()
+    effort: Effort = Effort.MEDIUM
+    instructions: str | None = None
+    settings: Settings = field(default_factory=Settings)
+
+    def asking(self, question: str) -> tuple[Message, ...]:
+        """What the model is shown in order to answer a question.
+
+        Raises:
+            InputError: OSSIA_DATE is no date.
+        """
+        today = environment.current_date() or date.today().isoformat()
+        head: list[Message] = [System(self.effort, today)]
+        if self.instructions is not None:
+            head.append(Developer(self.instructions))
+        return (*head, *self.messages, User(question))
+
+    def answered(self, question: str, said: Iterable[ParsedMessage]) -> "Transcript":
+        """The conversation after an answer. Calls of tools, of which there are none, are left."""
+        answer = (Assistant(m.text, m.channel) for m in said if m.recipient is None)
+        return replace(self, messages=(*self.messages, User(question), *answer))
+
+    def stopped(self, question: str, seen: str) -> "Transcript":
+        """The conversation after an answer that the user stopped.
+
+        What the user has seen of it stays. Where nothing was said yet the question goes too:
+        a question without an answer would be asked again together with the next.
+        """
+        if not seen:
+            return self
+        return replace(self, messages=(*self.messages, User(question), Assistant(seen)))
+
+    def cleared(self) -> "Transcript":
+        """The conversation from its start, with the same effort, instructions and settings."""
+        return replace(self, messages=())
+
+
+def checked(settings: Settings) -> Settings:
+    """The same settings, before anything is asked with them.
+
+    Raises:
+        InputError: the engine would refuse them.
+    """
+    seed = 0 if settings.seed is None else settings.seed
+    sampling = Sampling(settings.temperature, settings.top_p, settings.top_k, settings.min_p, seed)
+    Request(prompt_ids=(0,), sampling=sampling, max_tokens=settings.max_tokens)
+    return settings
