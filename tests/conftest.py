@@ -1,6 +1,7 @@
 """Fixtures that more than one room needs."""
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,37 @@ def o200k_path() -> Path:
     if not path.is_file():
         pytest.skip(f"no rank file at {path}: set OSSIA_TEST_O200K to an o200k_base.tiktoken")
     return path
+
+
+HARMONY = (
+    *("<|startoftext|>", "<|endoftext|>", "<|return|>", "<|constrain|>", "<|channel|>"),
+    *("<|start|>", "<|end|>", "<|message|>", "<|call|>", "<|reserved_200013|>"),
+)
+
+
+@pytest.fixture(scope="session")
+def write_vocabulary(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[Sequence[str]], Path]:
+    """Writes the tokenizer.json of a small vocabulary: a token a byte, a few merges, specials."""
+    from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pairs = [("a", "n"), ("an", "a"), ("s", "s"), ("Ġ", "t"), ("e", "r"), ("f", "i"), ("o", "=")]
+    tokens = [*alphabet, *(first + second for first, second in pairs)]
+
+    def write(specials: Sequence[str]) -> Path:
+        engine = Tokenizer(models.BPE({token: i for i, token in enumerate(tokens)}, pairs))
+        engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        engine.add_special_tokens([AddedToken(name, special=True) for name in specials])
+        path = tmp_path_factory.mktemp("vocabulary") / "tokenizer.json"
+        engine.save(str(path))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def harmony_json(write_vocabulary: Callable[[Sequence[str]], Path]) -> Path:
+    """The tokenizer.json of a small vocabulary that has harmony's control tokens."""
+    return write_vocabulary(HARMONY)

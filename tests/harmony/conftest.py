@@ -1,43 +1,18 @@
-"""A small vocabulary that speaks harmony: a token a byte, a few merges, the control tokens."""
+"""Vocabularies that speak harmony, a small one and the real one, and openai-harmony itself."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ossia.tokenizer import Tokenizer, load_tokenizer
 
-CONTROLS = (
-    "<|startoftext|>",
-    "<|endoftext|>",
-    "<|return|>",
-    "<|constrain|>",
-    "<|channel|>",
-    "<|start|>",
-    "<|end|>",
-    "<|message|>",
-    "<|call|>",
-    "<|reserved_200013|>",
-)
-
-Encode = Callable[[str], list[int]]
-
 
 @pytest.fixture(scope="session")
-def small(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
-    from tokenizers import AddedToken, models, pre_tokenizers
-    from tokenizers import Tokenizer as Engine
-
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    pairs = [("a", "n"), ("an", "a"), ("s", "s"), ("Ġ", "t"), ("e", "r"), ("f", "i"), ("o", "=")]
-    tokens = [*alphabet, *(first + second for first, second in pairs)]
-    engine = Engine(models.BPE({token: i for i, token in enumerate(tokens)}, pairs))
-    engine.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    engine.add_special_tokens([AddedToken(name, special=True) for name in CONTROLS])
-    path = tmp_path_factory.mktemp("small") / "tokenizer.json"
-    engine.save(str(path))
-    return load_tokenizer(json=path)
+def small(harmony_json: Path) -> Tokenizer:
+    return load_tokenizer(json=harmony_json)
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +20,7 @@ def o200k(o200k_path: Path) -> Tokenizer:
     return load_tokenizer(ranks=o200k_path)
 
 
-def encode_output(tokenizer: Tokenizer, text: str) -> list[int]:
+def _encode_output(tokenizer: Tokenizer, text: str) -> list[int]:
     """Ids of a model's output that is written with its control tokens by name."""
     ids: list[int] = []
     for part in re.split(r"(<\|\w+\|>)", text):
@@ -55,5 +30,24 @@ def encode_output(tokenizer: Tokenizer, text: str) -> list[int]:
 
 
 @pytest.fixture(scope="session")
-def encode(small: Tokenizer) -> Encode:
-    return lambda text: encode_output(small, text)
+def encode_output() -> Callable[[Tokenizer, str], list[int]]:
+    """Ids of a model's output, in any vocabulary."""
+    return _encode_output
+
+
+@pytest.fixture(scope="session")
+def encode(small: Tokenizer) -> Callable[[str], list[int]]:
+    """Ids of a model's output in the small vocabulary."""
+    return lambda text: _encode_output(small, text)
+
+
+@pytest.fixture(scope="session")
+def oracle(o200k_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """openai-harmony's encoding, which reads its vocabulary from a folder instead of the net."""
+    import openai_harmony
+
+    folder = tmp_path_factory.mktemp("encodings")
+    (folder / "o200k_base.tiktoken").symlink_to(o200k_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_ENCODINGS_BASE", str(folder))
+        return openai_harmony.load_harmony_encoding("HarmonyGptOss")

@@ -92,8 +92,8 @@ _ROLES = "|".join(Role)
 _ROLE = re.compile(rf"\s*({_ROLES})(?=to=|{_CHANNELS}|[^a-z]|$)")
 _SAME_ROLE = re.compile(r"\s*(assistant)\s*$")
 _CHANNEL = re.compile(rf"\s*({_CHANNELS})(?=to=|[^a-z]|$)")
-_CONTENT_TYPE = re.compile(r"\s*([A-Za-z][\w.+/-]*)")
-_RECIPIENT = re.compile(r"(\s*(?:\S+\s+)??)to=\s?([\w.:/-]+)")  # at most one word before it
+_CONTENT_TYPE = re.compile(r"([A-Za-z][\w.+/-]*)")
+_RECIPIENT = re.compile(r"(\s*(?:\S+\s+)??)to=([\w.:/-]+)")  # at most one word before it
 
 
 def read_header(fields: Sequence[Field]) -> Reading:

@@ -245,6 +245,7 @@ class Parser:
 
 
 def _append(fields: list[Field], part: Part) -> None:
-    """Opens the next place of a header; the same one twice in a row is one."""
-    if fields[-1].part is not part or fields[-1].text:
-        fields.append(Field(part))
+    """Opens the next place of a header, instead of the last one if nothing came there."""
+    if len(fields) > 1 and not fields[-1].text:
+        fields.pop()
+    fields.append(Field(part))
