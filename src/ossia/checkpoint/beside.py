@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ossia.base.errors import CheckpointError
-from ossia.checkpoint.mapped import read_whole
+from ossia.checkpoint.mapped import MappedFile, read_whole
 from ossia.checkpoint.source import TokenizerFiles
 from ossia.checkpoint.strict_json import read_object
 
@@ -20,6 +20,7 @@ def vocabulary_beside(*folders: Path) -> TokenizerFiles:
     """
     for folder in folders:
         if (path := folder / "tokenizer.json").is_file():
+            MappedFile(path)  # refuses an empty one and a git-lfs pointer
             return TokenizerFiles(json=path, chat_template=_chat_template(folder))
         ranks = sorted(folder.glob("*.tiktoken"))
         if len(ranks) > 1:

@@ -23,10 +23,11 @@ from ossia.checkpoint.write_gguf import ALIGNMENT, TYPES
 MAGIC = b"GGUF"
 
 _VERSIONS = (2, 3)
-_MAX_FRONT = 256 << 20  # gpt-oss's takes 15 MB, 45 MB with a tokenizer.json in it
+_MAX_FRONT = 128 << 20  # gpt-oss's takes 15 MB, 45 MB with a tokenizer.json in it
 _MAX_KEYS = 1 << 16
 _MAX_TENSORS = 1 << 16
 _MAX_NAME = 1 << 10
+_MAX_ITEMS = 1 << 22  # of one array; gpt-oss has 446,189 merges
 _STRING, _ARRAY = 8, 9
 _SCALARS = {
     0: "<u1", 1: "<i1", 2: "<u2", 3: "<i2", 4: "<u4", 5: "<i4", 6: "<f4", 7: "?",
@@ -181,6 +182,8 @@ class _Walk:
         kind = self.u32()
         if kind == _ARRAY:
             kind, count = self.u32(), self.u64()
+            if count > _MAX_ITEMS:
+                raise self.damaged(f"the key {key!r:.80} claims {count:,} items")
             start = self.position
             if kind == _STRING:
                 self._strings(count)

@@ -13,12 +13,7 @@ from ossia.checkpoint.mapped_source import MappedCheckpoint
 from ossia.checkpoint.read_gguf import part_names, read_gguf
 from ossia.checkpoint.read_hf import read_hf
 from ossia.checkpoint.read_openai import is_openai_config, read_openai
-from ossia.checkpoint.read_safetensors import (
-    has_weights,
-    index_names,
-    open_files,
-    open_folder,
-)
+from ossia.checkpoint.read_safetensors import INDEX, has_weights
 from ossia.checkpoint.source import Source
 from ossia.checkpoint.strict_json import read_object
 
@@ -43,12 +38,12 @@ def open_checkpoint(path: Path) -> Source:
         CheckpointError: there is nothing, or it is no gpt-oss, incomplete or damaged.
         ResourceError: it does not fit into the address space.
     """
+    if "\0" in str(path):
+        raise CheckpointError(f"{str(path)!r:.80} is no path; {_EXPECTED}")
     try:
-        return _open(Path(path))
+        return _open(path)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except ValueError as error:  # a path with a null byte
-        raise CheckpointError(f"{str(path)!r:.80} is no path: {error}") from None
 
 
 def _open(path: Path) -> MappedCheckpoint:
@@ -64,10 +59,10 @@ def _open(path: Path) -> MappedCheckpoint:
     if path.suffix == ".gguf":
         MappedFile(path)  # raises if it is empty or a pointer
         raise CheckpointError(f"{path}: does not begin as a GGUF file does; download it again")
-    if path.suffix == ".json":
-        return _open_folder(path, path.parent)
-    if path.suffix == ".safetensors":
-        return _open_safetensors(path)
+    if path.suffix == ".safetensors" or path.name == INDEX:
+        return _open_configured(path, path.parent, path.name)
+    if path.name == "config.json":
+        return _open_configured(path, path.parent)
     MappedFile(path)
     raise CheckpointError(f"{path}: is no checkpoint; {_EXPECTED}")
 
@@ -77,31 +72,23 @@ def _open_folder(path: Path, folder: Path) -> MappedCheckpoint:
     ggufs = sorted(folder.glob("*.gguf"))
     has_config = (folder / "config.json").exists()
     if has_config and (has_weights(folder) or not ggufs):
-        return _open_configured(path, folder, None)
+        return _open_configured(path, folder)
     if ggufs:
         return read_gguf(path, _choose(folder, ggufs))
-    if (folder / "original" / "config.json").exists():
-        return _open_configured(path, folder / "original", None)
     if has_weights(folder):
-        raise CheckpointError(f"{folder}: has weights but no config.json; download it beside them")
+        return _open_configured(path, folder)
+    if (folder / "original" / "config.json").exists():
+        return _open_configured(path, folder / "original")
     raise CheckpointError(f"{folder}: holds no model; {_EXPECTED}")
 
 
-def _open_safetensors(path: Path) -> MappedCheckpoint:
-    """One of a folder's weight files stands for all of them; a stranger there for itself."""
-    folder = path.parent
-    if not (folder / "config.json").exists():
-        raise CheckpointError(f"{path}: has no config.json beside it; download it there")
-    is_part = path.name in index_names(folder).values() or "-of-" in path.name
-    return _open_configured(path, folder, None if is_part else path)
-
-
-def _open_configured(path: Path, folder: Path, single: Path | None) -> MappedCheckpoint:
+def _open_configured(path: Path, folder: Path, name: str | None = None) -> MappedCheckpoint:
     """A folder with a config.json, whose words tell OpenAI's layout from Hugging Face's."""
+    if not (folder / "config.json").exists():
+        raise CheckpointError(f"{folder}: has weights but no config.json; download it beside them")
     values = read_object(folder / "config.json", _MAX_CONFIG)
     read = read_openai if is_openai_config(values) else read_hf
-    weights = open_files(str(single), [single]) if single else open_folder(folder)
-    return read(path, folder, values, weights)
+    return read(path, folder, name, values)
 
 
 def _choose(folder: Path, ggufs: list[Path]) -> Path:

@@ -5,7 +5,7 @@ constants); how a file's front is laid out is ``gguf_header``'s.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -79,7 +79,9 @@ def part_names(name: str) -> list[str]:
     match = SPLIT.fullmatch(name)
     if not match:
         return [name]
-    stem, count = match[1], int(match[3])
+    stem, number, count = match[1], int(match[2]), int(match[3])
+    if not 1 <= number <= count:
+        return [name]
     return [f"{stem}-{number:05}-of-{count:05}.gguf" for number in range(1, count + 1)]
 
 
@@ -87,7 +89,7 @@ def _open_parts(path: Path) -> list[Header]:
     """The file's front, or those of all parts of a split."""
     header = read_gguf_header(MappedFile(path))
     count = header.metadata.get("split.count", 1)
-    if count == 1:
+    if count in (0, 1):
         return [header]
     names = part_names(path.name)
     if len(names) != count:
@@ -95,7 +97,7 @@ def _open_parts(path: Path) -> list[Header]:
             f"{path}: is a part of a model split in {count!r:.40}; it must keep its name, "
             "NAME-00001-of-00003.gguf or the like, to find the others"
         )
-    headers = []
+    headers: list[Header] = []
     for number, name in enumerate(names):
         part = path.with_name(name)
         if not part.exists():
@@ -111,8 +113,7 @@ def _open_parts(path: Path) -> list[Header]:
     return headers
 
 
-def _check_total(path: Path, headers: Iterable[Header]) -> None:
-    headers = list(headers)
+def _check_total(path: Path, headers: list[Header]) -> None:
     expected = headers[0].metadata.get("split.tensors.count")
     found = sum(len(header.tensors) for header in headers)
     if expected is not None and expected != found:

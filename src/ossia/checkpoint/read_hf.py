@@ -13,8 +13,8 @@ from ossia.checkpoint.configuration import complete
 from ossia.checkpoint.directory import Directory
 from ossia.checkpoint.expected import Shape, tensor_shapes
 from ossia.checkpoint.fuse import DOWN, GATE_UP
-from ossia.checkpoint.mapped import MappedFile
 from ossia.checkpoint.mapped_source import MappedCheckpoint
+from ossia.checkpoint.read_safetensors import open_weights
 from ossia.checkpoint.source import Layout
 from ossia.checkpoint.unfuse import biases, experts, stacked
 from ossia.checkpoint.write_hf import NAMES
@@ -22,24 +22,21 @@ from ossia.numerics.arrays import Array
 
 
 def read_hf(
-    path: Path,
-    folder: Path,
-    values: Mapping[str, Any],
-    weights: tuple[Directory, tuple[MappedFile, ...]],
+    path: Path, folder: Path, name: str | None, values: Mapping[str, Any]
 ) -> MappedCheckpoint:
     """A checkpoint in Hugging Face's layout.
 
     Args:
         path: that the user gave.
         folder: where config.json lies.
+        name: as for ``open_weights``.
         values: of config.json.
-        weights: the mapped files.
 
     Raises:
         CheckpointError: configuration and weights are not those of one gpt-oss.
     """
-    directory, files = weights
     config = hf_config(values, str(folder / "config.json"))
+    directory, files = open_weights(folder, name)
     shapes = dict(tensor_shapes(config))
     arrays = dict(_arrays(directory, config["num_hidden_layers"], shapes))
     directory.check_all_taken()

@@ -14,8 +14,8 @@ from ossia.checkpoint.configuration import complete
 from ossia.checkpoint.directory import Directory
 from ossia.checkpoint.expected import Shape, tensor_shapes
 from ossia.checkpoint.fuse import DOWN, GATE_UP
-from ossia.checkpoint.mapped import MappedFile
 from ossia.checkpoint.mapped_source import MappedCheckpoint
+from ossia.checkpoint.read_safetensors import open_weights
 from ossia.checkpoint.source import Layout
 from ossia.checkpoint.unfuse import biases, experts, stacked
 from ossia.checkpoint.write_openai import NAMES
@@ -37,18 +37,15 @@ _RENAMED = {"num_experts": "num_local_experts", "experts_per_token": "num_expert
 
 
 def read_openai(
-    path: Path,
-    folder: Path,
-    values: Mapping[str, Any],
-    weights: tuple[Directory, tuple[MappedFile, ...]],
+    path: Path, folder: Path, name: str | None, values: Mapping[str, Any]
 ) -> MappedCheckpoint:
     """A checkpoint in OpenAI's layout; arguments as for ``read_hf``.
 
     Raises:
         CheckpointError: configuration and weights are not those of one gpt-oss.
     """
-    directory, files = weights
     config = openai_config(values, str(folder / "config.json"))
+    directory, files = open_weights(folder, name)
     shapes = dict(tensor_shapes(config))
     arrays = dict(_arrays(directory, config["num_hidden_layers"], shapes))
     directory.check_all_taken()

@@ -6,7 +6,7 @@ JSON, then tensors without holes between them. Knows shards and their index; not
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -30,41 +30,38 @@ _ITEM_BYTES = {
 """Every type of the format that has whole bytes; which ones a gpt-oss has is not known here."""
 
 
-def open_folder(folder: Path) -> tuple[Directory, tuple[MappedFile, ...]]:
-    """Map the weights of a folder: one file, or shards with or without an index.
+def open_weights(folder: Path, name: str | None = None) -> tuple[Directory, tuple[MappedFile, ...]]:
+    """Map a model's weights: one file, or shards with or without an index.
+
+    Args:
+        folder: where they lie.
+        name: of one file of the model, or of its index; None is whatever the folder holds.
 
     Raises:
         CheckpointError: there are none, one is missing, or one is damaged.
     """
-    if (folder / SINGLE).exists():
-        return open_files(str(folder), [folder / SINGLE])
-    if (folder / INDEX).exists():
+    if name is None:
+        name = next((usual for usual in (SINGLE, INDEX) if (folder / usual).exists()), None)
+    if name == INDEX or name in _weight_map(folder).values():
         return _open_indexed(folder)
-    return open_files(str(folder), _shards(folder))
+    if name is None or _SHARD.fullmatch(name):
+        return _open_files(folder, _shards(folder))
+    return _open_files(folder / name, [folder / name])
 
 
-def open_files(where: str, paths: list[Path]) -> tuple[Directory, tuple[MappedFile, ...]]:
-    """Map safetensors files and check their headers.
-
-    Raises:
-        CheckpointError: one is missing or damaged, or two hold the same tensor.
-    """
+def _open_files(where: Path, paths: Sequence[Path]) -> tuple[Directory, tuple[MappedFile, ...]]:
     files = tuple(MappedFile(path) for path in paths)
-    return Directory(where, chain.from_iterable(map(read_header, files))), files
+    return Directory(str(where), chain.from_iterable(map(read_header, files))), files
 
 
 def has_weights(folder: Path) -> bool:
-    """Whether a folder holds safetensors that ``open_folder`` would try."""
+    """Whether a folder holds safetensors that ``open_weights`` would try."""
     names = (path.name for path in folder.iterdir())
     return any(name in (SINGLE, INDEX) or _SHARD.fullmatch(name) for name in names)
 
 
-def index_names(folder: Path) -> dict[str, str]:
-    """The index's map from tensor to file name; empty when there is no index.
-
-    Raises:
-        CheckpointError: it is damaged, or names a file outside the folder.
-    """
+def _weight_map(folder: Path) -> dict[str, str]:
+    """The index's map from tensor to file name; empty when there is no index."""
     path = folder / INDEX
     if not path.exists():
         return {}
@@ -72,7 +69,13 @@ def index_names(folder: Path) -> dict[str, str]:
     if not isinstance(weight_map, dict) or not weight_map:
         raise CheckpointError(f"{path}: has no weight_map; download it again")
     for name in weight_map.values():
-        if not isinstance(name, str) or not name or Path(name).name != name or "\0" in name:
+        if (
+            not isinstance(name, str)
+            or not name
+            or Path(name).name != name
+            or name == ".."
+            or "\0" in name
+        ):
             raise CheckpointError(
                 f"{path}: names the file {name!r:.80}; expected names of files beside it"
             )
@@ -80,14 +83,14 @@ def index_names(folder: Path) -> dict[str, str]:
 
 
 def _open_indexed(folder: Path) -> tuple[Directory, tuple[MappedFile, ...]]:
-    weight_map = index_names(folder)
+    weight_map = _weight_map(folder)
     paths = [folder / name for name in sorted(set(weight_map.values()))]
     for path in paths:
         if not path.exists():
             raise CheckpointError(
                 f"{folder}: lacks {path.name!r:.80}, which {INDEX} names; download that file"
             )
-    directory, files = open_files(str(folder), paths)
+    directory, files = _open_files(folder, paths)
     for name, file_name in weight_map.items():
         if name not in directory or directory.find(name).file.path.name != file_name:
             raise CheckpointError(
