@@ -1,5 +1,6 @@
 """Sources and independent readers for the tests of checkpoints."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from ossia.checkpoint.convert import convert
+from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import Layout, Source, TokenizerFiles
+from ossia.checkpoint.synthetic import SyntheticCheckpoint
 from ossia.numerics.arrays import Array, Float32
 from ossia.numerics.bf16 import round_to_bf16
 from ossia.numerics.dequantize import to_float32
@@ -72,6 +76,42 @@ def byte_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> TokenizerFiles:
     path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
     tokenizer.save(str(path))
     return TokenizerFiles(json=path, chat_template="{{ messages }}\r\n한글")
+
+
+LAYOUT_NAMES = {Layout.HF: "hf", Layout.OPENAI: "openai", Layout.GGUF: "model.gguf"}
+
+
+@pytest.fixture(scope="session")
+def drawn(byte_tokenizer: TokenizerFiles) -> SyntheticCheckpoint:
+    """A small model, drawn from a seed."""
+    return SyntheticCheckpoint(SyntheticShape.parse("2x64x3x4x2x400"), 5, byte_tokenizer)
+
+
+@pytest.fixture(scope="session")
+def written(
+    drawn: SyntheticCheckpoint, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[Layout, Path]:
+    """The same model in every layout; tests copy what they change."""
+    folder = tmp_path_factory.mktemp("written")
+    for layout, name in LAYOUT_NAMES.items():
+        convert(drawn, folder / name, to=layout)
+    return {layout: folder / name for layout, name in LAYOUT_NAMES.items()}
+
+
+@pytest.fixture(params=list(LAYOUT_NAMES), ids=lambda layout: layout.value)
+def layout(request: pytest.FixtureRequest) -> Layout:
+    """Each layout that has files."""
+    asked: Layout = request.param
+    return asked
+
+
+@pytest.fixture
+def copied(written: Mapping[Layout, Path], layout: Layout, tmp_path: Path) -> Path:
+    """A copy of the model in each layout, to change."""
+    path = written[layout]
+    if path.is_dir():
+        return shutil.copytree(path, tmp_path / path.name)
+    return Path(shutil.copy(path, tmp_path))
 
 
 StoredTensors = dict[str, tuple[str, NDArray[Any]]]
