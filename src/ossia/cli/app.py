@@ -1,0 +1,57 @@
+"""The command ``ossia``: its verbs, each in a file of its own."""
+
+from typing import Annotated
+
+import typer
+
+from ossia import __version__
+from ossia.cli.convert import convert
+from ossia.cli.failures import reported
+from ossia.cli.run import run
+from ossia.cli.show import show
+from ossia.cli.synth import synth
+
+app = typer.Typer(
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would take longer to load than everything else together
+)
+
+
+@app.callback()
+def ossia(
+    version: Annotated[
+        bool, typer.Option("--version", help="Tell the version and leave.", is_eager=True)
+    ] = False,
+) -> None:
+    """Run OpenAI's open-weight gpt-oss models on your own machine.
+
+    \b
+    Examples:
+      ossia run nano "What is 27 + 58?"     ask the model inside the package
+      ossia run ~/models/gpt-oss-20b        talk with a model on this disk
+      cat notes.txt | ossia run nano "Say this in one line"
+      ossia show ~/models/gpt-oss-20b       what it is, and what memory it takes
+
+    MODEL is nano, the small model inside the package, or the path of a gpt-oss checkpoint: a
+    Hugging Face folder, an original/ folder or a GGUF file.
+    """  # noqa: D301 - the \b tells typer to keep the lines as they are
+    if version:
+        typer.echo(f"ossia {__version__}")
+        raise typer.Exit
+
+
+for verb, short in (
+    (run, "Ask a model, or talk with it."),
+    (show, "Tell what a model is."),
+    (convert, "Write a checkpoint in another layout."),
+    (synth, "Write a checkpoint of random weights."),
+):
+    app.command(short_help=short)(reported(verb))
+
+
+def main() -> None:
+    """The entry point of the command; ends the process."""
+    reported(app)()

@@ -1,0 +1,93 @@
+"""One question: the answer shown while it comes, and what is said about it afterwards.
+
+Knows how an answer ends, Ctrl-C included; does not know whether others follow.
+"""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+from ossia.chat import ChatModel, Done, Failed, Settings, Text
+from ossia.cli.display import Display
+from ossia.cli.printer import Printer
+from ossia.cli.terminal import notices
+from ossia.harmony import Message
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an answer went.
+
+    Attributes:
+        seen: what was said to the user, without reasoning.
+        end: Done or Failed, or None when Ctrl-C stopped it.
+    """
+
+    seen: str
+    end: Done | Failed | None
+
+
+def ask(
+    model: ChatModel, messages: Sequence[Message], settings: Settings, printer: Printer
+) -> Outcome:
+    """Have a conversation answered. Ctrl-C stops the answer, and is no error."""
+    seen: list[str] = []
+    end: Done | Failed | None = None
+    try:
+        with closing(model.respond(messages, settings)) as events:
+            for event in events:
+                if isinstance(event, Text):
+                    seen.append(event.text)
+                elif isinstance(event, Done | Failed):
+                    end = event
+                printer.show(event)
+    except KeyboardInterrupt:
+        end = None
+    finally:
+        printer.close()
+    return Outcome("".join(seen), end)
+
+
+def tell_load(model: ChatModel) -> None:
+    """What ``--verbose`` says before the first answer."""
+    lines = {
+        "model": f"{model.source.path} ({model.source.layout.value})",
+        "backend": f"{model.backend.name}: {model.backend.reason}",
+        "context": f"{model.context:,} tokens",
+    }
+    notices().list(lines, dim=True)
+
+
+def tell_done(done: Done, display: Display) -> None:
+    """What there is to say after an answer: that it is cut off; and what ``--verbose`` adds."""
+    if done.reason == "length":
+        notices().say(
+            f"(cut off after {done.usage.completion_tokens:,} tokens: max_tokens or the context "
+            "was reached)",
+            dim=True,
+        )
+    if display.is_verbose:
+        _tell_figures(done)
+
+
+def _tell_figures(done: Done) -> None:
+    usage, timings = done.usage, done.timings
+    prefill = _rate(usage.prompt_tokens, timings.prefill_seconds)
+    # The first token belongs to the prefill's time.
+    decode = _rate(usage.completion_tokens - 1, timings.decode_seconds)
+    lines = {
+        "prompt": f"{usage.prompt_tokens:,} tokens, {prefill}",
+        "answer": f"{usage.completion_tokens:,} tokens ({usage.reasoning_tokens:,} of them "
+        f"reasoning), {decode}",
+        "end": done.reason,
+        "seed": str(done.seed),
+    }
+    if done.repairs:
+        lines["mended"] = ", ".join(done.repairs)
+    notices().list(lines, dim=True)
+
+
+def _rate(num_tokens: int, seconds: float) -> str:
+    if num_tokens < 1 or seconds <= 0:
+        return f"{seconds:.2f} s"
+    return f"{seconds:.2f} s, {num_tokens / seconds:,.1f} tokens/s"

@@ -1,0 +1,123 @@
+"""Events of an answer as text for a person, or as JSON for a program.
+
+Knows what each event looks like; does not know where events come from. The answer goes to standard
+output and nothing else does: reasoning is shown on the terminal, wherever the answer goes.
+"""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from io import TextIOWrapper
+from typing import Protocol
+
+from ossia.chat import Event, Reasoning, Text, ToolCall
+from ossia.cli.display import Display
+from ossia.cli.terminal import Screen, Status, WordWrap, notices, output, printable
+
+
+class Printer(Protocol):
+    """Shows the events of one answer."""
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+
+    def close(self) -> None:
+        """No more events come, be the answer complete or stopped."""
+
+
+class JsonPrinter:
+    """A line of JSON an event, always UTF-8."""
+
+    def __init__(self) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(encoding="utf-8")
+        self._screen = output()
+
+    def show(self, event: Event) -> None:
+        """Write the event's line."""
+        self._screen.write(json.dumps(event.to_json(), ensure_ascii=False) + "\n")
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+class TextPrinter:
+    """Reasoning dim, the answer plain, with an empty line between the two.
+
+    Where a terminal cannot dim, headings tell them apart. Done and Failed are not shown: whoever
+    asked says what there is to say about them.
+    """
+
+    def __init__(self, display: Display) -> None:
+        self._aside = output() if output().is_terminal else notices()
+        self._is_aside_shown = self._aside.is_terminal and display.is_reasoning_shown
+        self._has_aside = False
+        self._section: _Section | None = None
+        self._status = Status(notices())
+        self._status.show("reading the prompt")
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Text(text):
+                heading = "Answer:" if self._has_aside else ""
+                self._write(_Section(output(), "answer", heading), text)
+            case Reasoning(text):
+                self._write_aside(_Section(self._aside, "reasoning", "Reasoning:", dim=True), text)
+            case ToolCall(recipient, text):
+                name = f"call of {printable(recipient)}"
+                self._write_aside(_Section(self._aside, name, f"A {name}:", dim=True), text)
+
+    def close(self) -> None:
+        """End the last line."""
+        self._status.clear()
+        if self._section is not None:
+            self._section.close()
+            self._section = None
+
+    def _write_aside(self, section: "_Section", text: str) -> None:
+        if self._is_aside_shown:
+            self._has_aside = True
+            self._write(section, text)
+        elif self._section is None:
+            self._status.show(section.name)
+
+    def _write(self, section: "_Section", text: str) -> None:
+        if self._section is None or self._section.name != section.name:
+            was_any = self._section is not None
+            self.close()
+            if was_any:
+                (self._aside if self._has_aside else output()).write("\n")
+            section.open()
+            self._section = section
+        self._section.write(text)
+
+
+@dataclass
+class _Section:
+    """Text of one kind."""
+
+    screen: Screen
+    name: str
+    heading: str
+    dim: bool = False
+    wrap: WordWrap = field(init=False)
+    is_line_open: bool = False
+
+    def __post_init__(self) -> None:
+        self.wrap = WordWrap(lambda: self.screen.width)
+
+    def open(self) -> None:
+        if self.heading and self.screen.is_terminal and not self.screen.can_dim:
+            self.screen.write(f"{self.heading}\n")
+
+    def write(self, text: str) -> None:
+        if text:
+            self.is_line_open = not text.endswith("\n")
+            shown = printable(text) if self.screen.is_terminal else text
+            self.screen.write(self.wrap.feed(shown), dim=self.dim)
+
+    def close(self) -> None:
+        self.screen.write(self.wrap.finish(), dim=self.dim)
+        if self.is_line_open:
+            self.screen.write("\n")

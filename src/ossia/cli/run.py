@@ -1,0 +1,167 @@
+"""``ossia run``: the flags, and whether it is one question or a talk."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ossia.base.errors import InputError, OssiaError
+from ossia.cli.choice import choose
+from ossia.cli.terminal import Status, notices
+
+if TYPE_CHECKING:
+    from ossia.agent import Transcript
+    from ossia.chat import ChatModel
+    from ossia.cli.display import Display
+
+_MAX_INPUT_BYTES = 64 << 20
+
+
+def run(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="nano, or the path of a checkpoint.")
+    ],
+    prompt: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[PROMPT]", help="The question; without it, a talk begins."),
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Instructions for the whole conversation.")
+    ] = None,
+    effort: Annotated[
+        str, typer.Option(metavar="low|medium|high", help="How long to reason.")
+    ] = "medium",
+    hide_reasoning: Annotated[
+        bool, typer.Option("--hide-reasoning", help="Show the answer only.")
+    ] = False,
+    temperature: Annotated[
+        float,
+        typer.Option(metavar="X", help="0 takes the likeliest token; 1 is the model as trained."),
+    ] = 1.0,
+    top_p: Annotated[
+        float,
+        typer.Option(metavar="X", help="Keep the likeliest tokens that hold this share; 1 is off."),
+    ] = 1.0,
+    top_k: Annotated[
+        int, typer.Option(metavar="N", help="Keep so many of the likeliest; 0 is off.")
+    ] = 0,
+    min_p: Annotated[
+        float,
+        typer.Option(metavar="X", help="Drop tokens below this share of the likeliest; 0 is off."),
+    ] = 0.0,
+    seed: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="The same seed gives the same answer.", show_default=False),
+    ] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(metavar="N", help="Most tokens of an answer, reasoning included.")
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(metavar="N", help="Tokens of conversation to make room for.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What computes: cpu or reference.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print events, a line of JSON each.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Tell speed, seed, backend and mended output.")
+    ] = False,
+) -> None:
+    """Ask a model, or talk with it.
+
+    With a prompt, or with text on standard input, it answers once. Otherwise a talk begins: /help
+    tells its commands, Ctrl-C stops an answer, Ctrl-D leaves. Reasoning is shown dim on the
+    terminal; into a pipe or a file goes the answer alone.
+
+    \b
+    Examples:
+      ossia run nano "What is 27 + 58?"
+      ossia run nano --effort low
+      ossia run nano --temperature 0 --json "What is 3 * 41?"
+      cat notes.txt | ossia run ~/models/gpt-oss-20b "Say this in one line"
+      ossia run nano -- "-3 + 5?"           (a prompt that begins with a dash)
+    """  # noqa: D301 - the \b tells typer to keep the lines as they are
+    from ossia.agent import Transcript, checked
+    from ossia.chat import Settings
+    from ossia.cli.display import Display
+    from ossia.harmony import Effort
+
+    transcript = Transcript(
+        effort=choose(Effort, effort, "effort"),
+        instructions=system,
+        settings=checked(Settings(temperature, top_p, top_k, min_p, seed, max_tokens)),
+    )
+    display = Display(not hide_reasoning, verbose)
+    question = _question(prompt or [])
+    if question is None and (json or not sys.stdout.isatty()):
+        raise InputError("a talk needs a terminal; give a prompt: ossia run MODEL PROMPT")
+    loaded = _load(model, backend, context, is_json=json)
+    if question is None:
+        from ossia.cli.talk import Talk
+
+        Talk(loaded, transcript, display).run()
+    else:
+        _answer_once(loaded, transcript, question, display, is_json=json)
+
+
+def _question(prompt: list[str]) -> str | None:
+    """The prompt and what standard input holds, or None where a person is to be asked."""
+    if sys.stdin is None or sys.stdin.isatty():
+        given = ""
+    else:
+        data = sys.stdin.buffer.read(_MAX_INPUT_BYTES + 1)
+        if len(data) > _MAX_INPUT_BYTES:
+            raise InputError(
+                f"standard input is larger than {_MAX_INPUT_BYTES >> 20} MiB, which no context "
+                "holds; give a part of it"
+            )
+        given = data.decode("utf-8", errors="replace")
+    parts = [part for part in (" ".join(prompt), given.strip("\r\n")) if part.strip()]
+    if parts:
+        return "\n\n".join(parts)
+    if prompt or sys.stdin is None or not sys.stdin.isatty():
+        raise InputError("the prompt is empty; give some text to answer")
+    return None
+
+
+def _load(name: str, backend: str | None, context: int | None, *, is_json: bool) -> "ChatModel":
+    from ossia.chat import ChatModel, Failed
+    from ossia.cli.printer import JsonPrinter
+
+    status = Status(notices())
+    status.show(f"loading {name}")
+    try:
+        return ChatModel.load(name, backend=backend, context=context)
+    except OssiaError as error:
+        if is_json:
+            JsonPrinter().show(Failed(str(error)))
+        raise
+    finally:
+        status.clear()
+
+
+def _answer_once(
+    model: "ChatModel",
+    transcript: "Transcript",
+    question: str,
+    display: "Display",
+    *,
+    is_json: bool,
+) -> None:
+    from ossia.chat import Failed
+    from ossia.cli.ask import ask, tell_done, tell_load
+    from ossia.cli.printer import JsonPrinter, TextPrinter
+
+    if display.is_verbose:
+        tell_load(model)
+    printer = JsonPrinter() if is_json else TextPrinter(display)
+    outcome = ask(model, transcript.asking(question), transcript.settings, printer)
+    match outcome.end:
+        case None:
+            raise KeyboardInterrupt
+        case Failed(message):
+            raise OssiaError(message)
+        case done:
+            tell_done(done, display)

@@ -1,0 +1,79 @@
+"""A talk: question after question with one model.
+
+Knows the loop and what Ctrl-C and Ctrl-D mean in it; commands are in ``slash``, keys in ``editor``.
+"""
+
+from dataclasses import dataclass
+
+from ossia.agent import Transcript
+from ossia.base.errors import OssiaError
+from ossia.chat import ChatModel, Done, Failed
+from ossia.cli import slash
+from ossia.cli.ask import ask, tell_done, tell_load
+from ossia.cli.display import Display
+from ossia.cli.editor import line_reader
+from ossia.cli.failures import complain
+from ossia.cli.printer import TextPrinter
+from ossia.cli.terminal import output
+
+
+@dataclass
+class Talk:
+    """The state of a talk, which commands change.
+
+    Attributes:
+        model: stays the same.
+        transcript: the conversation so far, with its settings.
+        display: what of answers is shown.
+    """
+
+    model: ChatModel
+    transcript: Transcript
+    display: Display
+
+    def run(self) -> None:
+        """Read and answer until the user leaves."""
+        self._greet()
+        read = line_reader([f"/{name}" for name in slash.COMMANDS])
+        while True:
+            try:
+                if not self._handle(read()):
+                    return
+            except KeyboardInterrupt:
+                output().say("(Ctrl-C stops an answer; Ctrl-D or /bye leaves)", dim=True)
+            except EOFError:
+                output().write("\n")
+                return
+            except OssiaError as error:
+                complain(str(error))
+
+    def _greet(self) -> None:
+        if self.display.is_verbose:
+            tell_load(self.model)
+        output().say(
+            f"{self.model.source.path.name} on the {self.model.backend.name} backend, "
+            f"{self.model.context:,} tokens of context. /help tells what you can type.",
+            dim=True,
+        )
+
+    def _handle(self, text: str) -> bool:
+        """One line, or several; whether the talk goes on."""
+        if text.startswith("/"):
+            return slash.execute(self, text)
+        if text.strip():
+            self._answer(text)
+        return True
+
+    def _answer(self, question: str) -> None:
+        messages = self.transcript.asking(question)
+        outcome = ask(self.model, messages, self.transcript.settings, TextPrinter(self.display))
+        match outcome.end:
+            case Done() as done:
+                self.transcript = self.transcript.answered(question, done.messages)
+                tell_done(done, self.display)
+            case Failed(message):
+                complain(message)
+            case None:
+                self.transcript = self.transcript.stopped(question, outcome.seen)
+                output().say("(stopped)", dim=True)
+        output().write("\n")
