@@ -20,7 +20,10 @@ AllLogits = Callable[..., Float32]
 @pytest.fixture(scope="session")
 def all_logits() -> AllLogits:
     def run(
-        params: Params, config: Config, token_ids: Sequence[int], chunks: Sequence[int] | None = None
+        params: Params,
+        config: Config,
+        token_ids: Sequence[int],
+        chunks: Sequence[int] | None = None,
     ) -> Float32:
         """Logits [tokens, vocabulary] of every position, fed in chunks of the given lengths."""
         engine = Engine(params, config, reference, context=len(token_ids) + 1)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ossia.base.errors import CheckpointError
+from ossia.checkpoint.configuration import complete
 
 
 @dataclass(frozen=True)
@@ -62,60 +62,42 @@ class Config:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "Config":
-        """Reads the keys of a gpt_oss ``config.json``.
+        """Reads the keys of a gpt_oss ``config.json``, such as ``Source.config``.
 
         Raises:
-            CheckpointError: a key is missing or cannot be what it says.
+            CheckpointError: a key is missing, or its value is one that no gpt-oss can have.
         """
-        try:
-            return cls(
-                num_layers=int(values["num_hidden_layers"]),
-                hidden=int(values["hidden_size"]),
-                inter=int(values["intermediate_size"]),
-                heads=int(values["num_attention_heads"]),
-                kv_heads=int(values["num_key_value_heads"]),
-                head_dim=int(values["head_dim"]),
-                num_experts=int(values["num_local_experts"]),
-                active_experts=int(values["num_experts_per_tok"]),
-                vocabulary=int(values["vocab_size"]),
-                windows=_windows(values),
-                max_context=int(values.get("max_position_embeddings", 131_072)),
-                rope=_rope(values),
-                norm_eps=float(values.get("rms_norm_eps", 1e-5)),
-                swiglu_limit=float(values.get("swiglu_limit", 7.0)),
-            )
-        except KeyError as error:
-            raise CheckpointError(
-                f"the model's configuration lacks {error.args[0]!r}; "
-                "expected the keys of a gpt_oss config.json"
-            ) from None
-        except (TypeError, ValueError) as error:
-            raise CheckpointError(f"the model's configuration is unusable: {error}") from None
+        config = complete(values, "the model's configuration")
+        window = config["sliding_window"]
+        return cls(
+            num_layers=config["num_hidden_layers"],
+            hidden=config["hidden_size"],
+            inter=config["intermediate_size"],
+            heads=config["num_attention_heads"],
+            kv_heads=config["num_key_value_heads"],
+            head_dim=config["head_dim"],
+            num_experts=config["num_local_experts"],
+            active_experts=config["num_experts_per_tok"],
+            vocabulary=config["vocab_size"],
+            windows=tuple(
+                window if kind == "sliding_attention" else None for kind in config["layer_types"]
+            ),
+            max_context=config["max_position_embeddings"],
+            rope=_rope(config),
+            norm_eps=float(config["rms_norm_eps"]),
+            swiglu_limit=float(config["swiglu_limit"]),
+        )
 
 
-def _windows(values: Mapping[str, Any]) -> tuple[int | None, ...]:
-    num_layers = int(values["num_hidden_layers"])
-    kinds = values.get("layer_types") or [
-        "full_attention" if layer % 2 else "sliding_attention" for layer in range(num_layers)
-    ]
-    if len(kinds) != num_layers:
-        raise ValueError(f"{len(kinds)} layer_types for {num_layers} layers")
-    unknown = set(kinds) - {"full_attention", "sliding_attention"}
-    if unknown:
-        raise ValueError(f"layer_types holds {sorted(map(str, unknown))}")
-    window = int(values.get("sliding_window") or 128)
-    return tuple(window if kind == "sliding_attention" else None for kind in kinds)
-
-
-def _rope(values: Mapping[str, Any]) -> Rope:
-    scaling = values.get("rope_scaling") or {"factor": 1.0}
+def _rope(config: Mapping[str, Any]) -> Rope:
+    theta, scaling = float(config["rope_theta"]), config["rope_scaling"]
+    if scaling is None:
+        return Rope(theta, factor=1.0)
     return Rope(
-        theta=float(values.get("rope_theta", Rope.theta)),
+        theta=theta,
         factor=float(scaling["factor"]),
-        original_context=int(
-            scaling.get("original_max_position_embeddings", Rope.original_context)
-        ),
-        beta_fast=float(scaling.get("beta_fast", Rope.beta_fast)),
-        beta_slow=float(scaling.get("beta_slow", Rope.beta_slow)),
-        is_truncated=bool(scaling.get("truncate", Rope.is_truncated)),
+        original_context=scaling["original_max_position_embeddings"],
+        beta_fast=float(scaling["beta_fast"]),
+        beta_slow=float(scaling["beta_slow"]),
+        is_truncated=scaling["truncate"],
     )

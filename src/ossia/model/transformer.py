@@ -7,6 +7,8 @@ residual stream. Knows no text, no request and no device; ``ops`` does all arith
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ossia.model.config import Config
 from ossia.model.params import AttentionParams, ExpertsParams, Params
 from ossia.numerics.arrays import Float32
@@ -14,6 +16,7 @@ from ossia.ops.arrays import Batch, KVPages, RopeTable
 from ossia.ops.spec import Ops
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def forward(
     params: Params,
     config: Config,
@@ -24,7 +27,8 @@ def forward(
 ) -> Float32:
     """Logits [outputs, vocabulary] of the tokens that ``batch.output_rows`` names.
 
-    Keys and values of all tokens of the batch are stored in ``pages``, one entry a layer.
+    Keys and values of all tokens of the batch are stored in ``pages``, one entry a layer. Damaged
+    weights give logits that are no numbers, without a warning on the way: the sampler reports them.
     """
     x = ops.embed(params.embedding, batch.token_ids)  # [tokens, hidden]
     for layer, window, layer_pages in zip(params.layers, config.windows, pages, strict=True):

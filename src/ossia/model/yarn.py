@@ -17,11 +17,11 @@ def rope_table(rope: Rope, head_dim: int) -> RopeTable:
     """Frequencies [head_dim / 2] and concentration for ``Ops.rope``."""
     exponents = np.arange(0, head_dim, 2, dtype=np.float32) / np.float32(head_dim)
     plain = 1 / np.power(np.float32(rope.theta), exponents)  # [head_dim / 2], radians a token
-    if rope.factor <= 1:
+    if rope.factor == 1:
         return RopeTable(plain, 1.0)
     ramp = _ramp(rope, head_dim)
     stretched = plain / np.float32(rope.factor)
-    concentration = 0.1 * math.log(rope.factor) + 1
+    concentration = 0.1 * math.log(max(1, rope.factor)) + 1
     return RopeTable(stretched * ramp + plain * (1 - ramp), concentration)
 
 
