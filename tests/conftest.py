@@ -1,11 +1,14 @@
 """Fixtures that more than one room needs."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from ossia.tokenizer import Tokenizer
 
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("ossia", deadline=None)
@@ -37,7 +40,16 @@ def write_vocabulary(
     from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    pairs = [("a", "n"), ("an", "a"), ("s", "s"), ("Ġ", "t"), ("e", "r"), ("f", "i"), ("o", "=")]
+    pairs = [
+        ("a", "n"),
+        ("an", "a"),
+        ("s", "s"),
+        ("i", "s"),
+        ("Ġ", "t"),
+        ("e", "r"),
+        ("f", "i"),
+        ("o", "="),
+    ]
     tokens = [*alphabet, *(first + second for first, second in pairs)]
 
     def write(specials: Sequence[str]) -> Path:
@@ -55,3 +67,17 @@ def write_vocabulary(
 def harmony_json(write_vocabulary: Callable[[Sequence[str]], Path]) -> Path:
     """The tokenizer.json of a small vocabulary that has harmony's control tokens."""
     return write_vocabulary(HARMONY)
+
+
+@pytest.fixture(scope="session")
+def encode_output() -> Callable[[Tokenizer, str], list[int]]:
+    """Gives the ids of a model's output that is written with its control tokens by name."""
+
+    def encode(tokenizer: Tokenizer, text: str) -> list[int]:
+        ids: list[int] = []
+        for part in re.split(r"(<\|\w+\|>)", text):
+            is_control = part in tokenizer.specials
+            ids += [tokenizer.special(part)] if is_control else tokenizer.encode(part)
+        return ids
+
+    return encode

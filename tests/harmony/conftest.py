@@ -1,6 +1,5 @@
 """Vocabularies that speak harmony, a small one and the real one, and openai-harmony itself."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,25 +19,10 @@ def o200k(o200k_path: Path) -> Tokenizer:
     return load_tokenizer(ranks=o200k_path)
 
 
-def _encode_output(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Ids of a model's output that is written with its control tokens by name."""
-    ids: list[int] = []
-    for part in re.split(r"(<\|\w+\|>)", text):
-        is_control = part in tokenizer.specials
-        ids += [tokenizer.special(part)] if is_control else tokenizer.encode(part)
-    return ids
-
-
 @pytest.fixture(scope="session")
-def encode_output() -> Callable[[Tokenizer, str], list[int]]:
-    """Ids of a model's output, in any vocabulary."""
-    return _encode_output
-
-
-@pytest.fixture(scope="session")
-def encode(small: Tokenizer) -> Callable[[str], list[int]]:
+def encode(small: Tokenizer, encode_output: Callable[..., list[int]]) -> Callable[[str], list[int]]:
     """Ids of a model's output in the small vocabulary."""
-    return lambda text: _encode_output(small, text)
+    return lambda text: encode_output(small, text)
 
 
 @pytest.fixture(scope="session")

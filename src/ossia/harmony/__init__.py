@@ -13,7 +13,7 @@ from ossia.harmony.messages import (
 from ossia.harmony.parse import Delta, ParsedMessage, Parser
 from ossia.harmony.render import render
 from ossia.harmony.repair import Repair
-from ossia.harmony.special import stop_token_ids
+from ossia.harmony.special import check_vocabulary, stop_token_ids
 
 __all__ = [
     "Assistant",
@@ -28,6 +28,7 @@ __all__ = [
     "Role",
     "System",
     "User",
+    "check_vocabulary",
     "render",
     "stop_token_ids",
 ]

@@ -99,6 +99,11 @@ class Parser:
         return self._state.header.channel if isinstance(self._state, _InBody) else None
 
     @property
+    def recipient(self) -> str | None:
+        """The tool that the message under way calls."""
+        return self._state.header.recipient if isinstance(self._state, _InBody) else None
+
+    @property
     def repairs(self) -> tuple[str, ...]:
         """Names of what was mended (see ``Repair``), each as often as it was."""
         return tuple(self._repairs)

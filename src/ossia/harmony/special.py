@@ -22,3 +22,13 @@ def stop_token_ids(tokenizer: Tokenizer) -> frozenset[int]:
         TokenizerError: the vocabulary lacks a control token.
     """
     return frozenset(tokenizer.special(name) for name in STOPS)
+
+
+def check_vocabulary(tokenizer: Tokenizer) -> None:
+    """A conversation can be rendered, and an answer to it can end, in this vocabulary.
+
+    Raises:
+        TokenizerError: the vocabulary lacks a control token.
+    """
+    for name in (START, END, MESSAGE, CHANNEL, *STOPS):
+        tokenizer.special(name)
