@@ -6,16 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ossia.base.errors import InputError
+from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import TokenizerFiles
-from ossia.checkpoint.synthetic import SyntheticCheckpoint, parse_shape
-from ossia.engine import Engine, Finish, Request, Sampling
+from ossia.checkpoint.synthetic import SyntheticCheckpoint
+from ossia.engine import Engine, Finish, Prefill, Request, Sampling, Token
 from ossia.model import Config, load_params
 from ossia.ops import reference
 
 
 @pytest.fixture(scope="module")
 def make_engine():
-    source = SyntheticCheckpoint(parse_shape("2x64x4"), seed=1, tokenizer=TokenizerFiles())
+    source = SyntheticCheckpoint(SyntheticShape.parse("2x64x4"), 1, TokenizerFiles())
     config = Config.from_mapping(source.config)
     params = load_params(source, config.num_layers)
     return lambda context=2048: Engine(params, config, reference, context)
@@ -116,3 +117,22 @@ def test_long_prompts_run_in_chunks_and_windows_slide(make_engine) -> None:
     assert steps == 3 + 2  # three chunks of up to 512, the last of which gives the first token
     held_by_window = engine.plan.sliding_pages
     assert held_by_window < engine.plan.full_pages
+
+
+def test_a_long_prompt_says_how_far_it_is(make_engine) -> None:
+    request = Request(tuple(i % 90 for i in range(1100)), Sampling(temperature=0), max_tokens=2)
+    engine = make_engine()
+    streamed = list(engine.stream(request))
+    assert streamed[:2] == [Prefill(512, 1100), Prefill(1024, 1100)]
+    assert all(isinstance(made, Token) for made in streamed[2:])
+    assert list(engine.generate(request)) == streamed[2:]
+
+
+def test_a_stream_closed_within_the_prompt_frees_the_pages(make_engine) -> None:
+    engine = make_engine()
+    stream = engine.stream(Request((1,) * 1100))
+    assert next(stream) == Prefill(512, 1100)
+    stream.close()
+    engine.check_integrity()
+    assert engine._full_pool.num_free == engine.plan.full_pages
+    assert engine._sliding_pool.num_free == engine.plan.sliding_pages

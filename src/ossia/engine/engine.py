@@ -5,14 +5,15 @@ its longest possible answer are free, so it never has to be evicted; others wait
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 
 import numpy as np
 
 from ossia.base.errors import InputError
 from ossia.engine.memory import PREFILL_CHUNK, MemoryPlan, plan_memory
 from ossia.engine.pages import PagePool, check_integrity, grow, release, slide
-from ossia.engine.request import Finish, Request, Sequence, Token
+from ossia.engine.request import Finish, Prefill, Request, Sequence, Token
 from ossia.engine.sampler import sample
 from ossia.model import Config, Params, forward
 from ossia.model.yarn import rope_table
@@ -98,8 +99,19 @@ class Engine:
         self._finish(tokens)
         return tokens
 
-    def generate(self, request: Request) -> Iterator[Token]:
-        """The tokens that continue one request. Closing the iterator cancels it.
+    def generate(self, request: Request) -> Generator[Token, None, None]:
+        """The tokens that continue one request. Closing the generator cancels it.
+
+        Raises:
+            InputError: see ``add``.
+        """
+        with closing(self.stream(request)) as stream:
+            for made in stream:
+                if isinstance(made, Token):
+                    yield made
+
+    def stream(self, request: Request) -> Generator[Prefill | Token, None, None]:
+        """The same, and before the first token how much of a long prompt is computed.
 
         Raises:
             InputError: see ``add``.
@@ -108,13 +120,16 @@ class Engine:
         num_prompt = num_given = len(request.prompt_ids)
         try:
             while sequence.finish is None or num_given < len(sequence.token_ids):
-                if num_given == len(sequence.token_ids):
-                    self.step()  # may have made nothing for us, or a neighbour's step something
+                if num_given < len(sequence.token_ids):
+                    token_id = sequence.token_ids[num_given]
+                    num_given += 1
+                    is_last = num_given - num_prompt == sequence.num_output
+                    yield Token(token_id, sequence.finish if is_last else None)
                     continue
-                token_id = sequence.token_ids[num_given]
-                num_given += 1
-                is_last = num_given - num_prompt == sequence.num_output
-                yield Token(token_id, sequence.finish if is_last else None)
+                num_stored = sequence.num_stored
+                self.step()  # may have made nothing for us, or a neighbour's step something
+                if num_stored < sequence.num_stored < num_prompt:
+                    yield Prefill(sequence.num_stored, num_prompt)
         finally:
             self.cancel(sequence)
 

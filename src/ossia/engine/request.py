@@ -39,6 +39,14 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Prefill:
+    """How far a long prompt is: ``num_done`` of its ``num_tokens`` are computed."""
+
+    num_done: int
+    num_tokens: int
+
+
+@dataclass(frozen=True)
 class Token:
     """One token that the engine made for a request; ``finish`` is set on the last."""
 
