@@ -10,6 +10,21 @@ from ossia.harmony import ParsedMessage
 
 
 @dataclass(frozen=True)
+class Prefill:
+    """How far a long conversation is read: ``num_done`` of its ``num_tokens``.
+
+    None comes where one step reads it all, and none after the first piece of an answer.
+    """
+
+    num_done: int
+    num_tokens: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {"type": "prefill", **asdict(self)}
+
+
+@dataclass(frozen=True)
 class Reasoning:
     """A piece of the model's chain of thought (the analysis channel)."""
 
@@ -45,7 +60,12 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class Usage:
-    """Tokens of one answer; reasoning tokens are among the completion's."""
+    """Tokens of one answer.
+
+    Attributes:
+        completion_tokens: all that the model made, control tokens included.
+        reasoning_tokens: those among them that are text of its reasoning.
+    """
 
     prompt_tokens: int
     completion_tokens: int
@@ -66,7 +86,7 @@ class Done:
 
     Attributes:
         reason: ``stop`` (the model ended it), ``length`` (max_tokens or the context did).
-        repairs: names of what was mended in the model's output.
+        repairs: names of what was mended in the model's output (``harmony.Repair``).
         messages: what the model said, message by message.
         seed: with it, the same request gives the same answer.
     """
@@ -80,7 +100,15 @@ class Done:
 
     def to_json(self) -> dict[str, Any]:
         """The event as plain JSON types."""
-        return {"type": "done", **asdict(self)}
+        return {
+            "type": "done",
+            "reason": self.reason,
+            "usage": asdict(self.usage),
+            "timings": asdict(self.timings),
+            "repairs": [str(name) for name in self.repairs],
+            "messages": [asdict(m) | {"channel": str(m.channel)} for m in self.messages],
+            "seed": self.seed,
+        }
 
 
 @dataclass(frozen=True)
@@ -94,4 +122,4 @@ class Failed:
         return {"type": "failed", "message": self.message}
 
 
-Event = Reasoning | Text | ToolCall | Done | Failed
+Event = Prefill | Reasoning | Text | ToolCall | Done | Failed

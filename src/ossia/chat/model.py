@@ -2,16 +2,27 @@
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from ossia import hub
 from ossia.base.errors import InputError, OssiaError, ResourceError
-from ossia.chat.events import Done, Event, Failed, Reasoning, Text, Timings, ToolCall, Usage
+from ossia.chat.events import (
+    Done,
+    Event,
+    Failed,
+    Prefill,
+    Reasoning,
+    Text,
+    Timings,
+    ToolCall,
+    Usage,
+)
 from ossia.checkpoint import Source, open_checkpoint
-from ossia.engine import Engine, Request, Sampling, largest_context, plan_memory
+from ossia.engine import Engine, Request, Sampling, Token, largest_context, plan_memory
 from ossia.engine.memory import available_memory
-from ossia.harmony import Channel, Delta, Message, Parser, render, stop_token_ids
+from ossia.harmony import Channel, Delta, Message, Parser, check_vocabulary, render, stop_token_ids
 from ossia.model import Config, load_params
 from ossia.ops.select import Backend, select_backend
 from ossia.tokenizer import Tokenizer, load_tokenizer
@@ -36,11 +47,7 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class ChatModel:
-    """A loaded model.
-
-    Attributes:
-        context: tokens, prompt and answer together, that a conversation may have.
-    """
+    """A loaded model: one checkpoint with its vocabulary, on one backend."""
 
     source: Source
     config: Config
@@ -50,7 +57,7 @@ class ChatModel:
 
     @property
     def context(self) -> int:
-        """Tokens that a conversation may grow to."""
+        """Tokens, prompt and answer together, that a conversation may grow to."""
         return self.engine.context
 
     @classmethod
@@ -70,6 +77,7 @@ class ChatModel:
         config = Config.from_mapping(source.config)
         files = source.tokenizer
         tokenizer = load_tokenizer(json=files.json, ranks=files.ranks, gguf=files.gguf)
+        check_vocabulary(tokenizer)
         selected = select_backend(backend)
         params = load_params(source, config.num_layers)
         engine = Engine(params, config, selected.ops, _context(config, context))
@@ -77,36 +85,35 @@ class ChatModel:
 
     def respond(
         self, messages: Sequence[Message], settings: Settings | None = None
-    ) -> Iterator[Event]:
-        """The answer to a conversation, piece by piece; ``Done`` or ``Failed`` comes last.
+    ) -> Generator[Event, None, None]:
+        """The answer to a conversation, piece by piece; ``Done`` or ``Failed`` comes once, last.
 
-        Closing the iterator stops the answer and frees what it held.
+        Closing the generator stops the answer and frees what it held; then neither comes.
         """
         try:
             yield from self._respond(messages, settings or Settings())
         except OssiaError as error:
             yield Failed(str(error))
+        except MemoryError:
+            yield Failed("the answer needs more memory than is free; load with a smaller context")
 
     def _respond(self, messages: Sequence[Message], settings: Settings) -> Iterator[Event]:
-        seed = secrets.randbits(32) if settings.seed is None else settings.seed
-        sampling = Sampling(
-            settings.temperature, settings.top_p, settings.top_k, settings.min_p, seed
-        )
-        request = Request(
-            prompt_ids=tuple(render(messages, self.tokenizer)),
-            sampling=sampling,
-            stop_ids=stop_token_ids(self.tokenizer),
-            max_tokens=settings.max_tokens,
-        )
+        request = self._request(messages, settings)
         parser = Parser(self.tokenizer)
         clock = _Clock()
         num_reasoning = 0
         reason = ""
-        for token in self.engine.generate(request):
-            clock.tick()
-            yield from map(_event, parser.feed(token.token_id))
-            num_reasoning += parser.channel == Channel.ANALYSIS
-            reason = token.finish or reason
+        with closing(self.engine.stream(request)) as stream:
+            for made in stream:
+                if not isinstance(made, Token):
+                    yield Prefill(made.num_done, made.num_tokens)
+                    continue
+                clock.tick()
+                was_reasoning = _is_reasoning(parser)
+                deltas = parser.feed(made.token_id)
+                num_reasoning += was_reasoning and _is_reasoning(parser)
+                reason = made.finish or reason
+                yield from map(_event, deltas)
         yield from map(_event, parser.finish())
         yield Done(
             reason=str(reason),
@@ -114,7 +121,22 @@ class ChatModel:
             timings=clock.timings(),
             repairs=parser.repairs,
             messages=parser.messages,
-            seed=seed,
+            seed=request.sampling.seed,
+        )
+
+    def _request(self, messages: Sequence[Message], settings: Settings) -> Request:
+        sampling = Sampling(
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            top_k=settings.top_k,
+            min_p=settings.min_p,
+            seed=secrets.randbits(32) if settings.seed is None else settings.seed,
+        )
+        return Request(
+            prompt_ids=tuple(render(messages, self.tokenizer)),
+            sampling=sampling,
+            stop_ids=stop_token_ids(self.tokenizer),
+            max_tokens=settings.max_tokens,
         )
 
 
@@ -135,10 +157,15 @@ class _Clock:
         return Timings(self._first - self._start, self._last - self._first)
 
 
+def _is_reasoning(parser: Parser) -> bool:
+    """Whether the text under way is reasoning, and no call that the model makes meanwhile."""
+    return parser.channel is Channel.ANALYSIS and parser.recipient is None
+
+
 def _event(delta: Delta) -> Event:
     if delta.recipient is not None:
         return ToolCall(delta.recipient, delta.text)
-    return Reasoning(delta.text) if delta.channel == Channel.ANALYSIS else Text(delta.text)
+    return Reasoning(delta.text) if delta.channel is Channel.ANALYSIS else Text(delta.text)
 
 
 def _context(config: Config, asked: int | None) -> int:
@@ -155,6 +182,6 @@ def _context(config: Config, asked: int | None) -> int:
     if needed > free:
         raise ResourceError(
             f"a context of {asked} tokens needs {needed / 2**30:.1f} GiB for its KV cache and "
-            f"{free / 2**30:.1f} GiB of memory is free; ask for a shorter --context"
+            f"{free / 2**30:.1f} GiB of memory is free; ask for a shorter context"
         )
     return asked

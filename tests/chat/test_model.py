@@ -1,0 +1,224 @@
+"""The whole stack: a model in files, a conversation in, events out."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ossia.base.errors import BackendError, InputError, OssiaError, ResourceError, TokenizerError
+from ossia.chat import (
+    ChatModel,
+    Done,
+    Event,
+    Failed,
+    Prefill,
+    Reasoning,
+    Settings,
+    Text,
+    ToolCall,
+)
+from ossia.checkpoint import SyntheticCheckpoint, SyntheticShape, TokenizerFiles
+from ossia.checkpoint.write_hf import write_hf
+from ossia.harmony import Channel, ParsedMessage, System, User, render, stop_token_ids
+
+ASK = (System(), User("What is 27 + 58?"))
+GREEDY = Settings(temperature=0)
+
+
+def answer(model: ChatModel, settings: Settings | None = None) -> list[Event]:
+    events = list(model.respond(ASK, settings))
+    assert_frees_everything(model)
+    return events
+
+
+def assert_frees_everything(model: ChatModel) -> None:
+    engine = model.engine
+    engine.check_integrity()
+    assert engine._full_pool.num_free == engine.plan.full_pages
+    assert engine._sliding_pool.num_free == engine.plan.sliding_pages
+
+
+def test_reasoning_and_answer_come_as_their_own_events(scripted) -> None:
+    model = scripted("<|channel|>analysis<|message|>Hm?<|end|>42!<|return|>")
+    *events, done = answer(model, Settings(temperature=0, seed=7))
+    assert events[:3] == [Reasoning("H"), Reasoning("m"), Reasoning("?")]
+    assert all(isinstance(event, Text) for event in events[3:])
+    assert "".join(event.text for event in events[3:]) == "42!"
+    assert isinstance(done, Done)
+    assert done.messages == (
+        ParsedMessage(Channel.ANALYSIS, None, None, "Hm?"),
+        ParsedMessage(Channel.FINAL, None, None, "42!"),
+    )
+    assert done.repairs == ("missing_start", "missing_channel", "missing_message")
+    assert (done.reason, done.seed) == ("stop", 7)
+
+
+def test_tokens_are_counted(scripted, encode_output) -> None:
+    script = "<|channel|>analysis<|message|>Hm?<|end|>42!<|return|>"
+    model = scripted(script)
+    done = answer(model, GREEDY)[-1]
+    assert isinstance(done, Done)
+    assert done.usage.prompt_tokens == len(render(ASK, model.tokenizer))
+    assert done.usage.reasoning_tokens == 3  # H, m and ?
+    assert done.usage.completion_tokens == len(encode_output(model.tokenizer, script))
+    assert done.timings.prefill_seconds > 0
+    assert done.timings.decode_seconds > 0
+
+
+def test_a_well_formed_answer_needs_no_repair(scripted) -> None:
+    *events, done = answer(scripted("<|channel|>final<|message|>42!<|return|>"), GREEDY)
+    assert events == [Text("4"), Text("2"), Text("!")]
+    assert isinstance(done, Done)
+    assert (done.repairs, done.reason, done.usage.reasoning_tokens) == ((), "stop", 0)
+
+
+def test_a_call_comes_with_its_tool(scripted) -> None:
+    *events, done = answer(scripted(" to=x<|message|>{}<|call|>"), GREEDY)
+    assert events == [ToolCall("x", "{"), ToolCall("x", "}")]
+    assert isinstance(done, Done)
+    assert done.messages == (ParsedMessage(Channel.COMMENTARY, "x", None, "{}"),)
+    assert done.reason == "stop"
+
+
+def test_max_tokens_ends_an_answer_and_loses_none_of_it(scripted) -> None:
+    model = scripted("<|channel|>final<|message|>42!<|return|>")
+    texts = []
+    for max_tokens in range(1, 9):
+        *events, done = answer(model, Settings(temperature=0, max_tokens=max_tokens))
+        assert isinstance(done, Done)
+        assert done.usage.completion_tokens == max_tokens
+        assert done.reason == "length"
+        texts.append("".join(event.text for event in events if isinstance(event, Text)))
+    assert texts == ["", "", "", "", "", "", "4", "42"]
+
+
+random_settings = st.builds(
+    Settings,
+    temperature=st.sampled_from([0.0, 0.7, 1.0, 3.0]),
+    top_p=st.sampled_from([0.5, 1.0]),
+    top_k=st.sampled_from([0, 5]),
+    min_p=st.sampled_from([0.0, 0.1]),
+    seed=st.integers(0, 2**64 - 1),
+    max_tokens=st.integers(1, 60),
+)
+
+
+@given(random_settings)
+@settings(max_examples=25)
+def test_random_weights_end_in_one_done(model, chosen) -> None:
+    events = answer(model, chosen)
+    assert [isinstance(event, Done) for event in events] == [False] * (len(events) - 1) + [True]
+    done = events[-1]
+    said = "".join(event.text for event in events[:-1])
+    assert said == "".join(message.text for message in done.messages)
+    assert not any(name in said for name in model.tokenizer.specials)
+    assert done.usage.reasoning_tokens <= done.usage.completion_tokens <= chosen.max_tokens
+    json.dumps([event.to_json() for event in events])
+
+
+def test_the_same_seed_gives_the_same_answer_and_a_drawn_seed_is_told(model) -> None:
+    drawn = answer(model, Settings(max_tokens=20))
+    assert isinstance(drawn[-1], Done)
+    again = answer(model, Settings(max_tokens=20, seed=drawn[-1].seed))
+    assert again[:-1] == drawn[:-1]
+    assert again[-1].messages == drawn[-1].messages
+
+
+def test_a_long_conversation_says_how_far_it_is_read(model) -> None:
+    long = (User("word " * 260),)
+    num_tokens = len(render(long, model.tokenizer))
+    events = list(model.respond(long, Settings(max_tokens=1)))
+    progress = [event for event in events if isinstance(event, Prefill)]
+    assert progress == [Prefill(512, num_tokens), Prefill(1024, num_tokens)]
+    assert events[:2] == progress
+    assert isinstance(events[-1], Done)
+
+
+@pytest.mark.parametrize("num_events", [1, 2, 3])
+def test_closing_the_answer_frees_its_pages(model, num_events) -> None:
+    events = model.respond((User("word " * 260),), Settings(temperature=3.0, seed=1))
+    for _ in range(num_events):
+        assert not isinstance(next(events), Done | Failed)
+    assert model.engine._full_pool.num_free < model.engine.plan.full_pages
+    events.close()
+    assert_frees_everything(model)
+    assert list(events) == []
+    assert isinstance(answer(model, Settings(max_tokens=3))[-1], Done)
+
+
+def test_a_conversation_longer_than_the_context_fails_in_words(model) -> None:
+    events = list(model.respond((User("word " * 500),)))
+    assert len(events) == 1
+    assert isinstance(events[0], Failed)
+    assert "tokens long and the context holds 2048" in events[0].message
+    assert_frees_everything(model)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        (Settings(temperature=-1), "temperature must be at least 0"),
+        (Settings(top_p=0), "top_p"),
+        (Settings(max_tokens=0), "max_tokens must be at least 1"),
+        (Settings(seed=-1), "seed"),
+    ],
+)
+def test_settings_out_of_range_fail_in_words(model, chosen, words) -> None:
+    events = answer(model, chosen)
+    assert len(events) == 1
+    assert isinstance(events[0], Failed)
+    assert words in events[0].message
+
+
+def test_the_context_ends_an_answer(folder) -> None:
+    model = ChatModel.load(str(folder), context=400)
+    done = answer(model, Settings(temperature=0))[-1]
+    assert isinstance(done, Done)
+    used = done.usage.prompt_tokens + done.usage.completion_tokens
+    assert used == 400 or done.reason == "stop"
+    assert model.context == 400
+
+
+def test_a_model_is_loaded_with_all_its_parts(model, folder) -> None:
+    assert model.source.path == folder
+    assert model.config.num_layers == 2
+    assert model.backend.reason
+    assert model.tokenizer.specials["<|start|>"] not in stop_token_ids(model.tokenizer)
+    without = ChatModel.load(str(folder))
+    assert 1 <= without.context <= without.config.max_context
+
+
+@pytest.mark.parametrize("context", [-1, 0, 1, 131_073])
+def test_a_context_that_the_model_has_not_is_refused(folder, context) -> None:
+    with pytest.raises(InputError, match=rf"context of {context} tokens .* 2 to 131072"):
+        ChatModel.load(str(folder), context=context)
+
+
+def test_a_context_that_memory_has_not_is_refused(folder, monkeypatch) -> None:
+    monkeypatch.setattr("ossia.chat.model.available_memory", lambda: 1 << 20)
+    with pytest.raises(ResourceError, match=r"a context of 100000 tokens needs .* GiB"):
+        ChatModel.load(str(folder), context=100_000)
+
+
+def test_names_and_backends_that_are_none_are_refused(folder) -> None:
+    with pytest.raises(InputError, match="no model 'nobody'"):
+        ChatModel.load("nobody")
+    with pytest.raises(BackendError, match="no backend 'abacus'"):
+        ChatModel.load(str(folder), backend="abacus")
+
+
+def test_vocabularies_without_harmony_fail_in_words(tmp_path: Path, write_vocabulary) -> None:
+    shape = SyntheticShape.parse("1x64x4x2x1x288")
+    files = TokenizerFiles(json=write_vocabulary(["<|endoftext|>"]))
+    write_hf(SyntheticCheckpoint(shape, tokenizer=files), tmp_path / "model")
+    with pytest.raises(TokenizerError, match="no special token"):
+        ChatModel.load(str(tmp_path / "model"), context=64)
+
+
+def test_a_checkpoint_without_a_vocabulary_is_refused(tmp_path: Path) -> None:
+    shape = SyntheticShape.parse("1x64x4x2x1x288")
+    write_hf(SyntheticCheckpoint(shape), tmp_path / "model")
+    with pytest.raises(OssiaError, match=r"tokenizer\.json"):
+        ChatModel.load(str(tmp_path / "model"), context=64)
