@@ -1,6 +1,8 @@
 """From layout to layout and back: the same bytes, whoever reads in between."""
 
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 from ossia.base.errors import InputError
 from ossia.checkpoint.convert import WRITERS, convert
+from ossia.checkpoint.open import open_checkpoint
 from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import Layout, Source, TensorInfo, TokenizerFiles
 from ossia.checkpoint.synthetic import SyntheticCheckpoint
@@ -96,6 +99,57 @@ def test_there_and_back_is_the_same_file(
     before, after = _files(tmp_path / "before"), _files(tmp_path / "after")
     assert before == after
     assert {"model.safetensors", "config.json", "tokenizer.json"} < before.keys()
+
+
+@pytest.mark.parametrize("between", [Layout.GGUF, Layout.OPENAI])
+@pytest.mark.parametrize("experts", ["MXFP4", "BF16"])
+def test_there_and_back_through_our_own_readers(
+    tmp_path: Path, source: Source, recode: Recode, experts: str, between: Layout
+) -> None:
+    """HF, then another layout, then HF, every step from what is on the disk."""
+    if experts == "BF16":
+        source = recode(source, dict.fromkeys(("gate", "up", "down"), experts))
+    convert(source, tmp_path / "before", to=Layout.HF)
+    middle = tmp_path / DESTINATIONS[between]
+    convert(open_checkpoint(tmp_path / "before"), middle, to=between)
+    convert(open_checkpoint(middle), tmp_path / "after", to=Layout.HF)
+    before, after = _files(tmp_path / "before"), _files(tmp_path / "after")
+    if between is Layout.OPENAI:  # which has no place for a chat template
+        del before["chat_template.jinja"]
+    assert before == after
+
+
+def test_gguf_to_gguf_through_our_own_reader(
+    tmp_path: Path, source: Source, recode: Recode
+) -> None:
+    mixed = recode(source, {".q": "Q8_0", ".out": "F16", "down": "Q8_0"})
+    convert(mixed, tmp_path / "a.gguf", to=Layout.GGUF)
+    convert(open_checkpoint(tmp_path / "a.gguf"), tmp_path / "b.gguf", to=Layout.GGUF)
+    assert (tmp_path / "a.gguf").read_bytes() == (tmp_path / "b.gguf").read_bytes()
+
+
+def test_converting_does_not_keep_the_model_in_memory(tmp_path: Path) -> None:
+    """Pages of the mapped source are handed back as it is copied, experts included."""
+    large = SyntheticCheckpoint(SyntheticShape.parse("2x1024x80x16x8x20000"), 0)
+    convert(large, tmp_path / "hf", to=Layout.HF)
+    command = [sys.executable, "-c", _CONVERT, str(tmp_path / "hf"), str(tmp_path / "m.gguf")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    nbytes, grown_kb = map(int, done.stdout.split())
+    assert nbytes > 300_000_000
+    assert grown_kb < 120_000
+
+
+_CONVERT = """
+import resource, sys
+from pathlib import Path
+from ossia.checkpoint.convert import convert
+from ossia.checkpoint.open import open_checkpoint
+from ossia.checkpoint.source import Layout
+source = open_checkpoint(Path(sys.argv[1]))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+written = convert(source, Path(sys.argv[2]), to=Layout.GGUF)
+print(written.nbytes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
 
 
 def test_gguf_to_gguf_keeps_every_block(tmp_path: Path, source: Source, recode: Recode) -> None:

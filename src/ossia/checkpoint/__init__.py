@@ -6,13 +6,12 @@ writes either in any layout. All three meet in ``Source``.
 
 from ossia.checkpoint.convert import convert
 from ossia.checkpoint.open import open_checkpoint
-from ossia.checkpoint.shape import PRESETS, SyntheticShape
+from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import Layout, Source, TensorInfo, TokenizerFiles
 from ossia.checkpoint.stored import Progress, Written
 from ossia.checkpoint.synthetic import SyntheticCheckpoint
 
 __all__ = [
-    "PRESETS",
     "Layout",
     "Progress",
     "Source",

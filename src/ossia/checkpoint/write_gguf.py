@@ -164,19 +164,20 @@ def _metadata(source: Source) -> dict[str, Any]:
         "general.file_type": _FILE_TYPES[experts],
         "general.quantization_version": 2,
         **{f"{ARCHITECTURE}.{key}": value for key, value in shape.items()},
-        **_special_ids(config),
         **vocabulary,
+        **_special_ids(config, vocabulary),
     }
 
 
-def _special_ids(config: Mapping[str, Any]) -> dict[str, int]:
-    """Ids that config.json names; the vocabulary's own, where it has them, come after."""
+def _special_ids(config: Mapping[str, Any], vocabulary: Mapping[str, Any]) -> dict[str, int]:
+    """Ids that config.json names, unless the vocabulary names its own."""
     ids = {}
     for key, name in (("eos", "eos"), ("padding", "pad"), ("bos", "bos")):
+        stored = f"tokenizer.ggml.{key}_token_id"
         found = config.get(f"{name}_token_id")
         first = found[0] if isinstance(found, list) and found else found
-        if isinstance(first, int):
-            ids[f"tokenizer.ggml.{key}_token_id"] = first
+        if isinstance(first, int) and first >= 0 and stored not in vocabulary:
+            ids[stored] = first
     return ids
 
 
