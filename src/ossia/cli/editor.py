@@ -59,7 +59,7 @@ def _editing_reader(words: Sequence[str]) -> Callable[[], str]:
         history=_history(),
         key_bindings=_keys(),
         multiline=True,
-        prompt_continuation=CONTINUATION,
+        prompt_continuation=lambda _width, _line, num_wraps: "    " if num_wraps else CONTINUATION,
         completer=WordCompleter(list(words), sentence=True),
         complete_while_typing=False,
         complete_style=CompleteStyle.READLINE_LIKE,

@@ -14,6 +14,7 @@ from typing import ParamSpec
 
 from ossia.base import settings
 from ossia.base.errors import OssiaError, ResourceError
+from ossia.cli.terminal import notices, printable
 
 P = ParamSpec("P")
 
@@ -38,7 +39,7 @@ def reported(verb: Callable[P, object]) -> Callable[P, None]:
 def complain(message: str) -> None:
     """Tell the user of an error on standard error, if anybody can read it there."""
     with contextlib.suppress(OSError, ValueError):
-        print(f"ossia: {message}", file=sys.stderr, flush=True)  # noqa: T201
+        notices().say(f"ossia: {printable(message)}")
 
 
 def _report(error: BaseException) -> int | str | None:

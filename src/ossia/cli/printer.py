@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from io import TextIOWrapper
 from typing import Protocol
 
-from ossia.chat import Event, Reasoning, Text, ToolCall
+from ossia.chat import Event, Prefill, Reasoning, Text, ToolCall
 from ossia.cli.display import Display
 from ossia.cli.terminal import Screen, Status, WordWrap, notices, output, printable
 
@@ -59,6 +59,8 @@ class TextPrinter:
     def show(self, event: Event) -> None:
         """Show one event."""
         match event:
+            case Prefill(num_done, num_tokens):
+                self._status.show(f"reading the prompt: {num_done:,} of {num_tokens:,} tokens")
             case Text(text):
                 heading = "Answer:" if self._has_aside else ""
                 self._write(_Section(output(), "answer", heading), text)

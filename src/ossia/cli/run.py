@@ -23,7 +23,7 @@ def run(
     ],
     prompt: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROMPT]", help="The question; without it, a talk begins."),
+        typer.Argument(metavar="PROMPT", help="The question; without it, a talk begins."),
     ] = None,
     system: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Instructions for the whole conversation.")

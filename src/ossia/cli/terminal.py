@@ -61,13 +61,17 @@ class Screen:
         self.write(f"{wrap.feed(text)}{wrap.finish()}\n", dim=dim)
 
     def list(self, entries: Mapping[str, str], *, dim: bool = False) -> None:
-        """Write names and what they are, in two columns."""
-        indent = max(map(len, entries)) + 2
-        wrap = WordWrap(lambda: max(self.width - indent, 8) if self.width else None)
+        """Write names and what they are: in two columns, or where those are too narrow in one."""
+        width = self.width
+        column = max(map(len, entries)) + 2
+        is_stacked = width is not None and column > width // 2
+        indent = 4 if is_stacked else column
         for name, text in entries.items():
-            body = f"{wrap.feed(text)}{wrap.finish()}\n".replace("\n", "\n" + " " * indent)
-            self.write(f"{name:{indent}}{body.rstrip(' ')}", dim=dim)
-            wrap = WordWrap(wrap.width)
+            wrap = WordWrap(lambda: None if width is None else max(width - indent, 8))
+            lines = f"{wrap.feed(text)}{wrap.finish()}".split("\n")
+            body = ("\n" + " " * indent).join(lines)
+            head = f"{name}\n{'':{indent}}" if is_stacked else f"{name:{indent}}"
+            self.write(f"{head}{body}\n", dim=dim)
 
 
 def output() -> Screen:
