@@ -222,3 +222,14 @@ def test_a_checkpoint_without_a_vocabulary_is_refused(tmp_path: Path) -> None:
     write_hf(SyntheticCheckpoint(shape), tmp_path / "model")
     with pytest.raises(OssiaError, match=r"tokenizer\.json"):
         ChatModel.load(str(tmp_path / "model"), context=64)
+
+
+def test_memory_that_runs_out_fails_in_words_and_frees_the_pages(model, monkeypatch) -> None:
+    def run_out(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("ossia.engine.engine.forward", run_out)
+    events = answer(model)
+    assert events == [
+        Failed("the answer needs more memory than is free; load with a smaller context")
+    ]
