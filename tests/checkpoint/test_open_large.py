@@ -1,5 +1,6 @@
 """Opening a 20b-shaped checkpoint reads no weight: little memory, whatever the layout."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -47,9 +48,13 @@ def test_a_model_of_some_size(tmp_path: Path, layout: Layout) -> None:
 @pytest.mark.full
 @pytest.mark.o200k
 def test_the_shape_of_20b(tmp_path: Path, layout: Layout, o200k_path: Path) -> None:
-    """With the whole vocabulary, which GGUF has inside."""
+    """With the whole vocabulary, which GGUF has inside. The disk is given back at once."""
     drawn = SyntheticCheckpoint(SyntheticShape.parse("20b"), 0, TokenizerFiles(ranks=o200k_path))
-    convert(drawn, tmp_path / "model", to=layout)
-    total, peak = _opened(tmp_path / "model")
+    path = tmp_path / "model"
+    try:
+        convert(drawn, path, to=layout)
+        total, peak = _opened(path)
+    finally:
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     assert total > 13_000_000_000
     assert peak < 300_000_000

@@ -49,7 +49,7 @@ def open_checkpoint(path: Path) -> Source:
 def _open(path: Path) -> MappedCheckpoint:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
-        return _open_folder(path, path)
+        return _open_folder(path)
     if not stat.S_ISREG(mode):
         raise CheckpointError(f"{path}: is a device or a pipe; {_EXPECTED}")
     with path.open("rb") as file:
@@ -67,18 +67,18 @@ def _open(path: Path) -> MappedCheckpoint:
     raise CheckpointError(f"{path}: is no checkpoint; {_EXPECTED}")
 
 
-def _open_folder(path: Path, folder: Path) -> MappedCheckpoint:
+def _open_folder(folder: Path) -> MappedCheckpoint:
     """The model of a folder; one in Hugging Face's layout wins over what lies below it."""
     ggufs = sorted(folder.glob("*.gguf"))
     has_config = (folder / "config.json").exists()
     if has_config and (has_weights(folder) or not ggufs):
-        return _open_configured(path, folder)
+        return _open_configured(folder, folder)
     if ggufs:
-        return read_gguf(path, _choose(folder, ggufs))
+        return read_gguf(folder, _choose(folder, ggufs))
     if has_weights(folder):
-        return _open_configured(path, folder)
+        return _open_configured(folder, folder)
     if (folder / "original" / "config.json").exists():
-        return _open_configured(path, folder / "original")
+        return _open_configured(folder, folder / "original")
     raise CheckpointError(f"{folder}: holds no model; {_EXPECTED}")
 
 
