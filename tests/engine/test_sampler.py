@@ -25,6 +25,13 @@ def test_low_temperature_sharpens() -> None:
     np.testing.assert_allclose(draw_many(Sampling(temperature=0.5)), expected, atol=0.03)
 
 
+@pytest.mark.parametrize("temperature", [1e-3, 1e-30, 5e-324])
+@pytest.mark.parametrize("filters", [{}, {"top_k": 2}, {"top_p": 0.5}, {"min_p": 0.1}])
+def test_a_tiny_temperature_takes_the_likeliest(temperature: float, filters: dict) -> None:
+    sampling = Sampling(temperature=temperature, **filters)
+    assert {sample(LOGITS[::-1] * 1e6, sampling, position) for position in range(20)} == {4}
+
+
 @pytest.mark.parametrize(
     ("sampling", "kept"),
     [

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ossia.base.errors import CheckpointError
-from ossia.checkpoint import PRESETS
+from ossia.checkpoint.shape import PRESETS
 from ossia.model import Config
 from ossia.model.config import Rope
 

@@ -62,12 +62,13 @@ def sample(logits: Float32, sampling: Sampling, position: int) -> int:
         )
     if sampling.temperature == 0:
         return likeliest
-    scaled = logits.astype(np.float64) / sampling.temperature  # [vocabulary]
+    with np.errstate(over="ignore"):  # a tiny temperature sends all but the likeliest to -inf
+        scaled = (logits.astype(np.float64) - logits[likeliest]) / sampling.temperature
     kept: np.ndarray | None = None  # ids that may still be chosen; None is all of them
     if 0 < sampling.top_k < logits.size:
         kept = np.argpartition(scaled, -sampling.top_k)[-sampling.top_k :]
     if sampling.min_p > 0:
-        floor = scaled.max() + math.log(sampling.min_p)
+        floor = math.log(sampling.min_p)  # the likeliest is at 0
         kept = np.flatnonzero(scaled >= floor) if kept is None else kept[scaled[kept] >= floor]
     if sampling.top_p < 1:
         kept = _nucleus(scaled, kept, sampling.top_p)
@@ -86,8 +87,10 @@ def _nucleus(scaled: np.ndarray, kept: np.ndarray | None, top_p: float) -> np.nd
 
 
 def _softmax(scaled: np.ndarray) -> np.ndarray:
-    weights = np.exp(scaled - scaled.max())
-    return weights / weights.sum()
+    """Of logits whose highest is 0: nothing overflows."""
+    weights = np.exp(scaled)
+    probabilities: np.ndarray = weights / weights.sum()
+    return probabilities
 
 
 def _uniform(seed: int, position: int) -> float:

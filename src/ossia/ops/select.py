@@ -36,30 +36,35 @@ def select_backend(name: str | None = None) -> Backend:
     Raises:
         BackendError: the named backend does not exist or cannot run here.
     """
-    asked = name or settings.backend()
-    if asked is not None:
-        return _load_asked(asked, "asked for" if name else "set by OSSIA_BACKEND")
+    if name is not None:
+        return _load(name, "asked for", "leave --backend out")
+    if (named := settings.backend()) is not None:
+        return _load(named, "set by OSSIA_BACKEND", "unset OSSIA_BACKEND")
     refusals: list[str] = []
     for candidate in PRIORITY:
         module = import_module(f"ossia.ops.{candidate}")
-        refusal = _refusal(module)
-        if refusal is None:
-            reason = "; ".join([*refusals, "the best that can run here"])
+        if (refusal := _refusal(module)) is None:
+            passed_over = f" ({'; '.join(refusals)})" if refusals else ""
+            reason = f"the fastest that is complete{passed_over}"
             return Backend(candidate, reason, cast("Ops", module))
         refusals.append(f"{candidate} {refusal}")
-    raise BackendError("no backend can run here: " + "; ".join(refusals))
+    raise BackendError("no backend can run a model here: " + "; ".join(refusals))
 
 
-def _load_asked(name: str, reason: str) -> Backend:
+def _load(name: str, reason: str, advice: str) -> Backend:
     if name not in PRIORITY:
-        raise BackendError(f"no backend {name!r}; there are: {', '.join(PRIORITY)}")
+        raise BackendError(f"no backend {name!r:.40}; there are: {', '.join(PRIORITY)}")
     module = import_module(f"ossia.ops.{name}")
     if refusal := _refusal(module):
-        raise BackendError(f"backend {name} {refusal}; leave --backend out to use what works")
+        raise BackendError(
+            f"backend {name} {refusal}, so it cannot run a model; {advice} to take one that can"
+        )
     return Backend(name, reason, cast("Ops", module))
 
 
 def _refusal(module: object) -> str | None:
     """Why this module is no complete backend, or None."""
     missing = [op for op in OP_NAMES if not callable(getattr(module, op, None))]
-    return f"lacks {len(missing)} of {len(OP_NAMES)} ops" if missing else None
+    if len(missing) == len(OP_NAMES):
+        return f"has none of the {len(OP_NAMES)} ops yet"
+    return f"lacks {len(missing)} of {len(OP_NAMES)} ops: {', '.join(missing)}" if missing else None

@@ -78,4 +78,5 @@ def _attend(q: Float32, keys: Float32, values: Float32, sink: Float32) -> Float3
     highest = np.maximum(scores.max(axis=-1, keepdims=True), sink)  # [kv_heads, group, 1]
     weights = np.exp(scores - highest)
     total = weights.sum(axis=-1, keepdims=True) + np.exp(sink - highest)
-    return np.matmul(weights / total, values)  # [kv_heads, group, head_dim]
+    y: Float32 = np.matmul(weights / total, values)
+    return y  # [kv_heads, group, head_dim]

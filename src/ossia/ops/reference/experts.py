@@ -46,4 +46,5 @@ def swiglu(gate: Float32, up: Float32, limit: float) -> Float32:
     up = np.clip(up, np.float32(-limit), np.float32(limit))
     with np.errstate(over="ignore"):  # exp of a large number is inf, and 1 / inf the right 0
         sigmoid = 1 / (1 + np.exp(np.float32(-SWIGLU_ALPHA) * gate))
-    return gate * sigmoid * (up + 1)
+    y: Float32 = gate * sigmoid * (up + 1)
+    return y
