@@ -42,7 +42,7 @@ def open_weights(folder: Path, name: str | None = None) -> tuple[Directory, tupl
     """
     if name is None:
         name = next((usual for usual in (SINGLE, INDEX) if (folder / usual).exists()), None)
-    if name == INDEX or name in _weight_map(folder).values():
+    if name == INDEX or (name != SINGLE and name in _weight_map(folder).values()):
         return _open_indexed(folder)
     if name is None or _SHARD.fullmatch(name):
         return _open_files(folder, _shards(folder))
