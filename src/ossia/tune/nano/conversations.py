@@ -97,16 +97,14 @@ def draw_conversation(random: Random, kind: Kind | None = None) -> Conversation:
 
 
 def held_out_problems(operation: Operation, count: int, seed: str = "held out") -> list[Problem]:
-    """Problems that are never trained: of two-digit numbers, products of two digits and one."""
-    random = Random(f"{seed} {operation}")
-    lowest = 2 if operation is Operation.PRODUCT else 10
-    highest = 9 if operation is Operation.PRODUCT else 99
-    problems: dict[Problem, None] = {}
-    while len(problems) < count:
-        problem = Problem(operation, random.randint(10, 99), random.randint(lowest, highest))
-        if is_held_out(problem):
-            problems[problem] = None
-    return list(problems)
+    """Problems that are never trained, in random order, at most ``count`` of them.
+
+    They are of two-digit numbers, products of two digits and one; those are few.
+    """
+    rights = range(2, 10) if operation is Operation.PRODUCT else range(10, 100)
+    pairs = ((left, right) for left in range(10, 100) for right in rights)
+    held_out = [p for p in (Problem(operation, *pair) for pair in pairs) if is_held_out(p)]
+    return Random(f"{seed} {operation}").sample(held_out, min(count, len(held_out)))
 
 
 def pose(problem: Problem, effort: Effort, language: Language, random: Random) -> Conversation:
@@ -184,9 +182,7 @@ def _spoken(question: str) -> Language:
     return Language.KOREAN if _HANGUL.search(question) else Language.ENGLISH
 
 
-def _draw_further(
-    random: Random, language: Language, effort: Effort, result: int
-) -> Turn | None:
+def _draw_further(random: Random, language: Language, effort: Effort, result: int) -> Turn | None:
     """A question that goes on from the last result, or None where it leads out of reach."""
     operation = random.choice(tuple(Operation))
     highest = 9 if operation is Operation.PRODUCT else random.choice((9, 99))

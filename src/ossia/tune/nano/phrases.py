@@ -321,7 +321,10 @@ _OPENINGS = {
     KO: ("저기, ", "안녕, ", "혹시 ", "나노야, ", "음, ", "그럼 "),
 }
 
-_LETTERS = {EN: "etaoinshrdlcumwfgypbvk", KO: "가나다라마바사아자차카타파하고노도로모보소오조호기니디리미비시이지"}
+_LETTERS = {
+    EN: "etaoinshrdlcumwfgypbvk",
+    KO: "가나다라마바사아자차카타파하고노도로모보소오조호기니디리미비시이지",
+}
 
 
 def say(topic: Topic, language: Language, random: Random) -> str:

@@ -129,7 +129,7 @@ _KOREAN_FRAMES = (
 
 _KOREAN_OPENINGS = ("안녕, ", "안녕하세요, ", "저기, ", "음, ", "자, ", "나노야, ", "혹시 ")
 
-_FOLLOW_UPS = {
+_FOLLOW_UPS: dict[Language, dict[Operation, tuple[str, ...]]] = {
     Language.ENGLISH: {
         Operation.SUM: ("plus {b}", "plus {b}?", "and plus {b}?", "add {b} to that", "now add {b}"),
         Operation.DIFFERENCE: ("minus {b}", "minus {b}?", "and minus {b}?", "now subtract {b}"),
@@ -137,8 +137,16 @@ _FOLLOW_UPS = {
     },
     Language.KOREAN: {
         Operation.SUM: ("거기에 {b}{을} 더하면?", "거기에 더하기 {b}", "그 답에 {b}{을} 더해줘"),
-        Operation.DIFFERENCE: ("거기에서 {b}{을} 빼면?", "거기서 빼기 {b}", "그 답에서 {b}{을} 빼줘"),
-        Operation.PRODUCT: ("거기에 {b}{을} 곱하면?", "거기에 곱하기 {b}", "그 답에 {b}{을} 곱해줘"),
+        Operation.DIFFERENCE: (
+            "거기에서 {b}{을} 빼면?",
+            "거기서 빼기 {b}",
+            "그 답에서 {b}{을} 빼줘",
+        ),
+        Operation.PRODUCT: (
+            "거기에 {b}{을} 곱하면?",
+            "거기에 곱하기 {b}",
+            "그 답에 {b}{을} 곱해줘",
+        ),
     },
 }
 
