@@ -18,11 +18,12 @@ def test_a_short_run_learns_is_written_and_is_read_as_it_was(
 ) -> None:
     from ossia.checkpoint import open_checkpoint
     from ossia.tune.nano.__main__ import write
-    from ossia.tune.nano.train import Report, Schedule, train, write_log
+    from ossia.tune.nano.train import Report, Schedule, make_model, train, write_log
 
     schedule = Schedule(steps=16, batch_tokens=1024, warmup=4, report_every=4)
     reports: list[Report] = []
-    model = train(tokenizer, schedule, reports.append)
+    model = make_model(schedule.seed)
+    train(model, tokenizer, schedule, reports.append)
     assert [report.step for report in reports] == [4, 8, 12, 16]
     assert reports[-1].loss < reports[0].loss
     write_log(tmp_path / "log.jsonl")(reports[0])

@@ -6,7 +6,7 @@ with MXFP4 experts, as ``ossia run`` takes it, and the figures of its training b
 
 import argparse
 import os
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from transformers import GptOssForCausalLM
 
 from ossia.checkpoint import Layout, TokenizerFiles, convert, open_checkpoint
 from ossia.tokenizer import load_tokenizer
-from ossia.tune.nano.train import Schedule, train, write_log
+from ossia.tune.nano.train import LEARNING, POLISHING, Schedule, make_model, train, write_log
 from ossia.tune.nano.vocabulary import make_vocabulary
 from ossia.tune.quantized import QuantizedExperts
 
@@ -23,21 +23,22 @@ def main() -> None:
     """Run the recipe from the command line."""
     parser = argparse.ArgumentParser(prog="python -m ossia.tune.nano", description=__doc__)
     parser.add_argument("folder", type=Path, help="where to work; is made if it is not there")
-    parser.add_argument("--steps", type=int, default=Schedule.steps)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    make(options.folder, replace(Schedule(), steps=options.steps), options.device)
+    make(options.folder, (LEARNING, POLISHING), options.device)
 
 
-def make(folder: Path, schedule: Schedule, device: str = "cpu") -> Path:
-    """Train nano and write it; the folder of the model."""
+def make(folder: Path, schedules: Sequence[Schedule], device: str = "cpu") -> Path:
+    """Train nano by one schedule after the other and write it; the folder of the model."""
     folder.mkdir(parents=True, exist_ok=True)
     vocabulary = folder / "tokenizer.json"
     make_vocabulary().save(str(vocabulary))
     tokenizer = load_tokenizer(json=vocabulary)
-    model = train(tokenizer, schedule, write_log(folder / "training.jsonl"), device)
+    model = make_model(schedules[0].seed)
+    for schedule in schedules:
+        train(model, tokenizer, schedule, write_log(folder / "training.jsonl"), device)
     return write(model, vocabulary, folder)
 
 

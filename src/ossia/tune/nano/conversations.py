@@ -4,7 +4,7 @@ Knows what is taught and how often; knows nothing of tokens and tensors.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -28,7 +28,9 @@ class Kind(StrEnum):
     TOO_LARGE = "too large"
 
 
-SHARES = {
+Shares = Mapping[Kind, int]
+
+SHARES: Shares = {
     Kind.SUM: 36,
     Kind.DIFFERENCE: 20,
     Kind.PRODUCT: 18,
@@ -38,6 +40,17 @@ SHARES = {
     Kind.TOO_LARGE: 3,
 }
 """How often each kind is drawn, in percent."""
+
+POLISHING_SHARES: Shares = {
+    Kind.SUM: 22,
+    Kind.DIFFERENCE: 22,
+    Kind.PRODUCT: 12,
+    Kind.ITSELF: 34,
+    Kind.UNKNOWN: 6,
+    Kind.OTHER_SUM: 2,
+    Kind.TOO_LARGE: 2,
+}
+"""The same for the end of training: of the few phrases, each is rare until then."""
 
 _OPERATIONS = {
     Kind.SUM: Operation.SUM,
@@ -76,23 +89,25 @@ class Conversation:
     last: Turn
 
 
-def draw_conversations(seed: str) -> Iterator[Conversation]:
+def draw_conversations(seed: str, shares: Shares = SHARES) -> Iterator[Conversation]:
     """Conversations for training, without end; the same for the same seed."""
     random = Random(seed)
     while True:
-        yield draw_conversation(random)
+        yield draw_conversation(random, shares=shares)
 
 
-def draw_conversation(random: Random, kind: Kind | None = None) -> Conversation:
+def draw_conversation(
+    random: Random, kind: Kind | None = None, shares: Shares = SHARES
+) -> Conversation:
     """A conversation for training, its last turn of one kind or of any."""
     effort = random.choice(tuple(Effort))
     language = _draw_language(random)
     turns: list[Turn] = []
     for _ in range(random.choices((0, 1, 2, 3), (64, 20, 10, 6))[0]):
-        turns.append(_draw_turn(random, language, effort, turns, None))
+        turns.append(_draw_turn(random, language, effort, turns, None, shares))
         if random.random() < 0.1:
             language = _draw_language(random)
-    turns.append(_draw_turn(random, language, effort, turns, kind))
+    turns.append(_draw_turn(random, language, effort, turns, kind, shares))
     return _conversation(random, effort, turns)
 
 
@@ -128,13 +143,18 @@ def _draw_language(random: Random) -> Language:
 
 
 def _draw_turn(
-    random: Random, language: Language, effort: Effort, before: list[Turn], kind: Kind | None
+    random: Random,
+    language: Language,
+    effort: Effort,
+    before: list[Turn],
+    kind: Kind | None,
+    shares: Shares,
 ) -> Turn:
     if before and before[-1].result is not None and kind is None and random.random() < 0.2:
         turn = _draw_further(random, language, effort, before[-1].result)
         if turn is not None:
             return turn
-    drawn = kind or random.choices(tuple(SHARES), tuple(SHARES.values()))[0]
+    drawn = kind or random.choices(tuple(shares), tuple(shares.values()))[0]
     match drawn:
         case Kind.SUM | Kind.DIFFERENCE | Kind.PRODUCT:
             problem = _draw_problem(random, _OPERATIONS[drawn])

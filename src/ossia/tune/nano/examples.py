@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ossia.harmony import Channel, render, special
 from ossia.tokenizer import Tokenizer
-from ossia.tune.nano.conversations import Conversation, draw_conversations
+from ossia.tune.nano.conversations import SHARES, Conversation, Shares, draw_conversations
 
 _POOL = 1024  # conversations that are sorted by length together
 NOT_LEARNED = -100
@@ -68,10 +68,12 @@ def _message(channel: Channel, text: str, tokenizer: Tokenizer) -> list[int]:
     ]
 
 
-def draw_batches(tokenizer: Tokenizer, seed: str, num_tokens: int) -> Iterator[TrainingBatch]:
+def draw_batches(
+    tokenizer: Tokenizer, seed: str, num_tokens: int, shares: Shares = SHARES
+) -> Iterator[TrainingBatch]:
     """Batches without end, of examples of like length and at most ``num_tokens`` with padding."""
     random = Random(f"{seed} batches")
-    conversations = draw_conversations(seed)
+    conversations = draw_conversations(seed, shares)
     while True:
         pool = [to_example(each, tokenizer) for each in islice(conversations, _POOL)]
         batches = list(_cut(sorted(pool, key=len), num_tokens))

@@ -8,7 +8,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -22,7 +22,13 @@ from transformers.models.gpt_oss.modeling_gpt_oss import load_balancing_loss_fun
 from ossia.harmony import Effort
 from ossia.tokenizer import Tokenizer
 from ossia.tune.nano.arithmetic import Operation
-from ossia.tune.nano.conversations import held_out_problems, pose
+from ossia.tune.nano.conversations import (
+    POLISHING_SHARES,
+    SHARES,
+    Shares,
+    held_out_problems,
+    pose,
+)
 from ossia.tune.nano.examples import TrainingBatch, draw_batches, make_batch, to_example
 from ossia.tune.nano.questions import Language
 from ossia.tune.nano.rounding import start_rounding, stop_rounding
@@ -54,6 +60,7 @@ class Schedule:
         learning_rate: AdamW's, after ``warmup`` steps; falls along a cosine to a hundredth.
         rounding_from: share of the steps after which experts are rounded to MXFP4.
         balance: weight of the loss that keeps experts evenly used.
+        shares: how often each kind of conversation is drawn.
     """
 
     steps: int = 4000
@@ -62,6 +69,7 @@ class Schedule:
     warmup: int = 200
     rounding_from: float = 0.6
     balance: float = 0.01
+    shares: Shares = field(default_factory=lambda: SHARES)
     seed: int = 20
     report_every: int = 250
 
@@ -71,6 +79,20 @@ class Schedule:
             return self.learning_rate * (step + 1) / self.warmup
         share = (step - self.warmup) / max(1, self.steps - self.warmup)
         return self.learning_rate * (0.01 + 0.99 * (1 + math.cos(math.pi * share)) / 2)
+
+
+LEARNING = Schedule()
+"""From nothing to sums."""
+
+POLISHING = Schedule(
+    steps=1000,
+    learning_rate=8e-4,
+    warmup=50,
+    rounding_from=0.0,
+    shares=POLISHING_SHARES,
+    seed=21,
+)
+"""Then more of the phrases, with experts rounded all the time."""
 
 
 @dataclass(frozen=True)
@@ -102,22 +124,29 @@ def make_model(seed: int) -> GptOssForCausalLM:
 
 
 def train(
-    tokenizer: Tokenizer, schedule: Schedule, tell: Callable[[Report], None], device: str = "cpu"
-) -> GptOssForCausalLM:
-    """nano, trained; its experts hold values that MXFP4 holds exactly.
+    model: GptOssForCausalLM,
+    tokenizer: Tokenizer,
+    schedule: Schedule,
+    tell: Callable[[Report], None],
+    device: str = "cpu",
+) -> None:
+    """Train nano further; its experts then hold values that MXFP4 holds exactly.
 
     Args:
+        model: from ``make_model``, or trained before.
         tokenizer: nano's vocabulary.
         schedule: how long and how fast.
         tell: called now and then with how it stands.
         device: PyTorch's name of one.
     """
-    model = make_model(schedule.seed).to(device)
+    model.to(device)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=schedule.learning_rate, betas=(0.9, 0.98), weight_decay=0.01
     )
     test = _held_out_batch(tokenizer)
-    batches = draw_batches(tokenizer, f"nano {schedule.seed}", schedule.batch_tokens)
+    batches = draw_batches(
+        tokenizer, f"nano {schedule.seed}", schedule.batch_tokens, schedule.shares
+    )
     meter = _Meter()
     for step in range(schedule.steps):
         if step == int(schedule.steps * schedule.rounding_from):
@@ -135,7 +164,7 @@ def train(
         if (step + 1) % schedule.report_every == 0 or step + 1 == schedule.steps:
             tell(meter.report(step + 1, _share_right(model, test, device)))
     stop_rounding(model)
-    return model.to("cpu")
+    model.to("cpu")
 
 
 def _losses(model: GptOssForCausalLM, batch: TrainingBatch, device: str) -> tuple[Tensor, Tensor]:
