@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")])
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+)
 
 
 def test_the_reference_is_what_the_code_says() -> None:
@@ -31,6 +33,8 @@ def test_the_korean_readme_has_the_same_sections_and_commands() -> None:
     english, korean = (
         (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "README.ko.md")
     )
-    assert len(re.findall("^#", english, re.MULTILINE)) == len(re.findall("^#", korean, re.MULTILINE))
+    assert len(re.findall("^#", english, re.MULTILINE)) == len(
+        re.findall("^#", korean, re.MULTILINE)
+    )
     commands = re.compile(r"^\$ .*", re.MULTILINE)
     assert commands.findall(english) == commands.findall(korean)

@@ -47,7 +47,7 @@ _YARN = {
     "beta_fast": "yarn_beta_fast",
     "beta_slow": "yarn_beta_slow",
 }
-_SPECIAL = {"eos": "eos", "pad": "padding", "bos": "bos"}
+_SPECIAL = {"eos": "eos", "pad": "padding"}
 
 
 def read_gguf(path: Path, file: Path) -> MappedCheckpoint:

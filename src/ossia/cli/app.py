@@ -20,10 +20,20 @@ app = typer.Typer(
 )
 
 
+def tell_version(is_asked: bool) -> None:
+    """Print the version and end the command, if it was asked for."""
+    if is_asked:
+        typer.echo(f"ossia {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def ossia(
-    version: Annotated[
-        bool, typer.Option("--version", help="Tell the version and leave.", is_eager=True)
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=tell_version, is_eager=True, help="Tell the version and leave."
+        ),
     ] = False,
 ) -> None:
     """Run OpenAI's open-weight gpt-oss models on your own machine.
@@ -38,9 +48,6 @@ def ossia(
     MODEL is nano, the small model inside the package, or the path of a gpt-oss checkpoint: a
     Hugging Face folder, an original/ folder or a GGUF file.
     """  # noqa: D301 - the \b tells typer to keep the lines as they are
-    if version:
-        typer.echo(f"ossia {__version__}")
-        raise typer.Exit
 
 
 for verb, short in (

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ossia.base import settings
+from ossia.cli.terminal import output
 
 if TYPE_CHECKING:
     from prompt_toolkit.history import History
@@ -44,9 +45,13 @@ def unquoted(text: str) -> str:
 
 
 def _read_plainly() -> str:
-    text = input(PROMPT)
-    while is_open(text):
-        text += "\n" + input(CONTINUATION)
+    try:
+        text = input(PROMPT)
+        while is_open(text):
+            text += "\n" + input(CONTINUATION)
+    except KeyboardInterrupt:
+        output().write("\n")  # after the ^C that the terminal shows
+        raise
     return unquoted(text)
 
 

@@ -121,7 +121,7 @@ def facts_lines(facts: Facts) -> dict[str, str]:
     num_tensors = sum(count for count, _ in facts.encodings.values())
     return {
         "path": str(facts.path),
-        "format": f"{LAYOUT_NAMES[facts.layout]}, {_num(len(facts.files), 'file')}, "
+        "format": f"{LAYOUT_NAMES[facts.layout]}, {counted(len(facts.files), 'file')}, "
         f"{size(facts.file_bytes)}",
         "shape": f"{layers}; hidden {config.hidden:,}; {config.num_experts} experts of "
         f"{config.inter:,}, {config.active_experts} active",
@@ -154,7 +154,8 @@ def number(count: float) -> str:
     return f"{count:,.0f}"
 
 
-def _num(count: int, what: str) -> str:
+def counted(count: int, what: str) -> str:
+    """A number of things in words: 1 file, 2 files."""
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 

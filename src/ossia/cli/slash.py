@@ -11,7 +11,7 @@ from ossia.agent import checked, load, place, save, saved_names
 from ossia.base.errors import InputError
 from ossia.chat import Settings
 from ossia.cli.choice import choose, nearest
-from ossia.cli.facts import facts_lines, facts_of
+from ossia.cli.facts import counted, facts_lines, facts_of
 from ossia.cli.terminal import output, printable
 from ossia.harmony import Effort, User
 
@@ -136,18 +136,21 @@ def _load(talk: "Talk", argument: str) -> str:
         names = ", ".join(saved_names()) or "none"
         raise InputError(f"name a chat: /load NAME. Saved are: {names}")
     talk.transcript = load(place(argument))
-    num_questions = sum(isinstance(message, User) for message in talk.transcript.messages)
-    return f"loaded {argument}: {num_questions} questions, effort {talk.transcript.effort}"
+    return f"loaded {argument}: {_length(talk)}"
 
 
 def _show(talk: "Talk", _argument: str) -> dict[str, str]:
-    num_questions = sum(isinstance(message, User) for message in talk.transcript.messages)
     return facts_lines(facts_of(talk.model.source)) | {
         "backend": f"{talk.model.backend.name}: {talk.model.backend.reason}",
         "room": f"{talk.model.context:,} tokens of context",
-        "talk": f"{num_questions} questions so far, effort {talk.transcript.effort}",
+        "talk": _length(talk),
         "system": printable(talk.transcript.instructions or "none"),
     }
+
+
+def _length(talk: "Talk") -> str:
+    num_questions = sum(isinstance(message, User) for message in talk.transcript.messages)
+    return f"{counted(num_questions, 'question')} so far, effort {talk.transcript.effort}"
 
 
 def _help(_talk: "Talk", _argument: str) -> dict[str, str]:

@@ -90,7 +90,9 @@ def printable(text: str) -> str:
 
 
 def char_width(char: str) -> int:
-    """Columns that a character takes."""
+    """Columns that a character takes; of a tab the most that it can."""
+    if char == "\t":
+        return 8
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
@@ -161,8 +163,10 @@ class WordWrap:
             placed = self._place(width)
             self._word = char
             return placed + self._place(width)
+        is_full = _columns(self._word) + char_width(char) > width
+        placed = self._place(width) if is_full else ""
         self._word += char
-        return self._place(width) if _columns(self._word) >= width else ""
+        return placed
 
     def _place(self, width: int) -> str:
         """The held word, on this line or on the next."""
@@ -171,9 +175,10 @@ class WordWrap:
             return ""
         self._word = self._spaces = ""
         needed = _columns(spaces) + _columns(word)
-        if self._column and self._column + needed > width:
+        if self._column + needed > width:
+            turn = "\n" if self._column else ""
             self._column = _columns(word)
-            return f"\n{word}"
+            return turn + word
         self._column += needed
         return spaces + word
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
 
 from ossia.checkpoint import Layout, Source, Written, convert
-from ossia.cli.facts import size
+from ossia.cli.facts import counted, size
 from ossia.cli.terminal import notices, output
 
 
@@ -21,9 +21,8 @@ def write(source: Source, destination: Path, layout: Layout) -> None:
     start = time.perf_counter()
     written = _with_bar(source, destination, layout)
     seconds = time.perf_counter() - start
-    num_files = len(written.files)
     output().say(
-        f"{written.path}: {size(written.nbytes)} in {num_files} file{'s' * (num_files != 1)}, "
+        f"{written.path}: {size(written.nbytes)} in {counted(len(written.files), 'file')}, "
         f"{seconds:.1f} s, {size(written.nbytes / seconds)}/s"
     )
     for note in written.notes:

@@ -16,10 +16,20 @@ def resolve(name: str) -> Path:
     """
     if name in EMBEDDED:
         return EMBEDDED[name]
-    path = Path(name).expanduser()
-    if not path.exists():
+    path = _existing(name) if name else None
+    if path is None:
         known = ", ".join(EMBEDDED)
         raise InputError(
-            f"no model {name!r}: it is neither a file or folder here nor a known name ({known})"
+            f"no model {name!r:.200}: it is neither a file or folder here nor a known name "
+            f"({known})"
         )
     return path
+
+
+def _existing(name: str) -> Path | None:
+    """The path that a name spells, if something is there."""
+    try:
+        path = Path(name).expanduser()
+        return path if path.exists() else None
+    except (OSError, ValueError, RuntimeError):  # no name of a file, or of no user's home
+        return None

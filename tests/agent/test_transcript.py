@@ -1,0 +1,80 @@
+from datetime import date
+
+import pytest
+
+from ossia.agent import Transcript, checked
+from ossia.base.errors import InputError
+from ossia.chat import Settings
+from ossia.harmony import Assistant, Channel, Developer, Effort, ParsedMessage, System, User
+
+ANALYSIS = ParsedMessage(Channel.ANALYSIS, None, None, "2+2=4")
+FINAL = ParsedMessage(Channel.FINAL, None, None, "4")
+
+
+def test_the_model_is_shown_system_instructions_what_was_said_and_the_question(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OSSIA_DATE", "2025-08-05")
+    transcript = Transcript(effort=Effort.HIGH, instructions="Be brief.")
+    transcript = transcript.answered("2+2?", [ANALYSIS, FINAL])
+    assert transcript.asking("And 3?") == (
+        System(Effort.HIGH, "2025-08-05"),
+        Developer("Be brief."),
+        User("2+2?"),
+        Assistant("2+2=4", Channel.ANALYSIS),
+        Assistant("4", Channel.FINAL),
+        User("And 3?"),
+    )
+
+
+def test_the_date_is_today_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OSSIA_DATE", raising=False)
+    days = {date.today().isoformat()}
+    system = Transcript().asking("hi")[0]
+    days.add(date.today().isoformat())  # midnight may have passed
+    assert isinstance(system, System)
+    assert system.current_date in days
+
+
+def test_calls_of_tools_are_left_out() -> None:
+    call = ParsedMessage(Channel.COMMENTARY, "functions.f", "json", "{}")
+    assert Transcript().answered("q", [call, FINAL]).messages == (
+        User("q"),
+        Assistant("4", Channel.FINAL),
+    )
+
+
+def test_a_stopped_answer_keeps_what_was_seen_or_nothing_at_all() -> None:
+    before = Transcript().answered("a", [FINAL])
+    assert before.stopped("b", "Well") == before.answered(
+        "b", [ParsedMessage(Channel.FINAL, None, None, "Well")]
+    )
+    assert before.stopped("b", "") == before
+
+
+def test_cleared_keeps_how_answers_are_made() -> None:
+    transcript = Transcript((User("a"),), Effort.LOW, "x", Settings(seed=3))
+    assert transcript.cleared() == Transcript((), Effort.LOW, "x", Settings(seed=3))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        Settings(temperature=-1),
+        Settings(temperature=float("nan")),
+        Settings(top_p=0),
+        Settings(top_p=3),
+        Settings(top_k=-1),
+        Settings(min_p=2),
+        Settings(seed=-1),
+        Settings(max_tokens=0),
+    ],
+)
+def test_settings_out_of_range_are_refused_before_anything_is_asked(settings: Settings) -> None:
+    with pytest.raises(InputError):
+        checked(settings)
+
+
+def test_settings_in_range_come_back() -> None:
+    settings = Settings(0.0, 0.5, 40, 0.1, 7, 100)
+    assert checked(settings) is settings

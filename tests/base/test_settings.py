@@ -1,0 +1,82 @@
+"""Every variable: unset, empty, set."""
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from ossia.base import settings
+from ossia.base.errors import InputError
+
+NAMES = re.compile(r"\b(OSSIA_[A-Z]+|XDG_DATA_HOME|NO_COLOR|TERM)\b")
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """No variable is set."""
+    for name in NAMES.findall(inspect.getsource(settings)):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+def test_home(bare: pytest.MonkeyPatch) -> None:
+    bare.setenv("HOME", "/home/me")
+    assert settings.home() == Path("/home/me/.local/share/ossia")
+    bare.setenv("XDG_DATA_HOME", "/data")
+    assert settings.home() == Path("/data/ossia")
+    bare.setenv("OSSIA_HOME", "~/mine")
+    assert settings.home() == Path("/home/me/mine")
+    bare.setenv("OSSIA_HOME", "~no-such-user/mine")
+    assert settings.home() == Path("~no-such-user/mine")
+
+
+@pytest.mark.parametrize(
+    ("variable", "function"), [("OSSIA_BACKEND", "backend"), ("OSSIA_ISA", "instruction_set")]
+)
+def test_plain_words(bare: pytest.MonkeyPatch, variable: str, function: str) -> None:
+    read = getattr(settings, function)
+    assert read() is None
+    bare.setenv(variable, "")
+    assert read() is None
+    bare.setenv(variable, "reference")
+    assert read() == "reference"
+
+
+def test_date(bare: pytest.MonkeyPatch) -> None:
+    assert settings.current_date() is None
+    bare.setenv("OSSIA_DATE", "2025-08-05")
+    assert settings.current_date() == "2025-08-05"
+
+
+@pytest.mark.parametrize("wrong", ["today", "2025-13-01", "05.08.2025", "2025-08-05<|end|>"])
+def test_a_wrong_date_is_refused(bare: pytest.MonkeyPatch, wrong: str) -> None:
+    bare.setenv("OSSIA_DATE", wrong)
+    with pytest.raises(InputError, match="expected a date such as"):
+        settings.current_date()
+
+
+@pytest.mark.parametrize(
+    ("value", "is_on"), [(None, False), ("", False), ("0", False), ("1", True)]
+)
+def test_debug(bare: pytest.MonkeyPatch, value: str | None, is_on: bool) -> None:
+    if value is not None:
+        bare.setenv("OSSIA_DEBUG", value)
+    assert settings.is_debug() is is_on
+
+
+def test_color_and_terminal(bare: pytest.MonkeyPatch) -> None:
+    assert not settings.is_color_refused()
+    assert settings.is_dumb_terminal()
+    bare.setenv("NO_COLOR", "1")
+    bare.setenv("TERM", "xterm")
+    assert settings.is_color_refused()
+    assert not settings.is_dumb_terminal()
+    bare.setenv("TERM", "dumb")
+    assert settings.is_dumb_terminal()
+
+
+def test_every_variable_is_named_in_its_function() -> None:
+    for name, function in inspect.getmembers(settings, inspect.isfunction):
+        if function.__module__ == settings.__name__ and not name.startswith("_"):
+            assert NAMES.match(function.__doc__ or ""), name
