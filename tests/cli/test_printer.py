@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pexpect
+import pytest
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Spawn = Callable[..., pexpect.spawn]
@@ -20,8 +21,9 @@ def shown(child: pexpect.spawn) -> str:
     return str(child.before).rsplit("\x1b[K", 1)[-1].replace("\r\n", "\n")
 
 
-def reasoning_and_answer(ossia: Run) -> tuple[str, str]:
-    """What the model says, by its events."""
+@pytest.fixture(scope="module")
+def said(ossia: Run) -> tuple[str, str]:
+    """Reasoning and answer, by their events."""
     events = [json.loads(line) for line in ossia(*ASKED, "--json").stdout.splitlines()]
     reasoning, answer = (
         "".join(event["text"] for event in events if event["type"] == kind)
@@ -32,30 +34,30 @@ def reasoning_and_answer(ossia: Run) -> tuple[str, str]:
     return reasoning, answer
 
 
-def test_on_a_terminal_reasoning_is_dim_and_set_apart(ossia: Run, spawn: Spawn) -> None:
-    reasoning, answer = reasoning_and_answer(ossia)
-    *thought, said = shown(spawn(*ASKED)).split(PLAIN)
+def test_on_a_terminal_reasoning_is_dim_and_set_apart(said: tuple[str, str], spawn: Spawn) -> None:
+    reasoning, answer = said
+    *thought, rest = shown(spawn(*ASKED)).split(PLAIN)
     assert all(DIM in piece for piece in thought)
     assert "".join(thought).replace(DIM, "").replace("\n", " ").split() == reasoning.split()
-    assert said == f"\n\n{answer}\n"
+    assert rest == f"\n\n{answer}\n"
 
 
-def test_without_styles_headings_tell_the_two_apart(ossia: Run, spawn: Spawn) -> None:
-    reasoning, answer = reasoning_and_answer(ossia)
+def test_without_styles_headings_tell_the_two_apart(said: tuple[str, str], spawn: Spawn) -> None:
+    reasoning, answer = said
     page = f"Reasoning:\n{reasoning}\n\nAnswer:\n{answer}\n"
     assert shown(spawn(*ASKED, NO_COLOR="1")) == page
     assert shown(spawn(*ASKED, TERM="dumb")) == page
 
 
-def test_hidden_reasoning_leaves_the_answer_alone(ossia: Run, spawn: Spawn) -> None:
-    _, answer = reasoning_and_answer(ossia)
+def test_hidden_reasoning_leaves_the_answer_alone(said: tuple[str, str], spawn: Spawn) -> None:
+    _, answer = said
     assert shown(spawn(*ASKED, "--hide-reasoning")) == f"{answer}\n"
 
 
 def test_an_answer_into_a_file_leaves_reasoning_on_the_terminal(
-    ossia: Run, ossia_path: str, environment: dict[str, str], tmp_path: Path
+    said: tuple[str, str], ossia_path: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    reasoning, answer = reasoning_and_answer(ossia)
+    reasoning, answer = said
     child = pexpect.spawn(
         "sh",
         ["-c", '"$0" "$@" </dev/null >out', ossia_path, *map(str, ASKED)],
@@ -68,7 +70,7 @@ def test_an_answer_into_a_file_leaves_reasoning_on_the_terminal(
     child.close()
 
 
-def test_a_pipe_without_a_terminal_gets_the_answer_alone(ossia: Run) -> None:
-    _, answer = reasoning_and_answer(ossia)
+def test_a_pipe_without_a_terminal_gets_the_answer_alone(ossia: Run, said: tuple[str, str]) -> None:
+    _, answer = said
     done = ossia(*ASKED)
     assert (done.stdout, done.stderr) == (f"{answer}\n", "")
