@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from ossia.base.errors import OssiaError
 from ossia.chat import Done, Event, Failed, Prefill, Reasoning, Text, Timings, ToolCall, Usage
 from ossia.harmony import Channel, ParsedMessage
 from ossia.harmony.repair import Repair
@@ -25,7 +26,7 @@ EVENTS: list[tuple[Event, dict[str, Any]]] = [
     (Reasoning("흠"), {"type": "reasoning", "text": "흠"}),
     (Text("42"), {"type": "text", "text": "42"}),
     (ToolCall("python", "2 + 2"), {"type": "tool_call", "recipient": "python", "text": "2 + 2"}),
-    (Failed("too long"), {"type": "failed", "message": "too long"}),
+    (Failed(OssiaError("too long")), {"type": "failed", "message": "too long"}),
     (
         DONE,
         {

@@ -19,7 +19,7 @@ def test_there_and_back_is_the_same(ossia: Run, model: Path, tmp_path: Path) -> 
     there = ossia("convert", model, tmp_path / "m.gguf", "--to", "gguf")
     back = ossia("convert", tmp_path / "m.gguf", tmp_path / "hf", "--to", "hf")
     assert (there.returncode, back.returncode) == (0, 0), there.stderr + back.stderr
-    for name in ("model.safetensors", "tokenizer.json"):
+    for name in ("model.safetensors", "tokenizer.json", "config.json"):
         assert (tmp_path / "hf" / name).read_bytes() == (model / name).read_bytes()
 
 

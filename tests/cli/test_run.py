@@ -185,3 +185,10 @@ def test_a_terminal_that_is_none_gets_no_escapes(spawn: Spawn, model: Path) -> N
     child = spawn("run", model, "--seed", 5, "--max-tokens", 10, "hi", TERM="dumb")
     child.expect(pexpect.EOF)
     assert "\x1b" not in child.before
+
+
+def test_a_question_longer_than_the_context_is_refused(ossia: Run, model: Path) -> None:
+    done = ossia("run", model, "--context", 64, "word " * 200)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "tokens long" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -6,6 +6,7 @@ Text arrives in pieces as it is made; ``Done`` or ``Failed`` comes once, last.
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from ossia.base.errors import OssiaError
 from ossia.harmony import ParsedMessage
 
 
@@ -113,9 +114,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """The answer could not be made; ``message`` is for the user."""
+    """The answer could not be made; what the error says is for the user."""
 
-    message: str
+    error: OssiaError
+
+    @property
+    def message(self) -> str:
+        """What happened and what to do, in a line or two."""
+        return str(self.error)
 
     def to_json(self) -> dict[str, Any]:
         """The event as plain JSON types."""

@@ -93,9 +93,10 @@ class ChatModel:
         try:
             yield from self._respond(messages, settings or Settings())
         except OssiaError as error:
-            yield Failed(str(error))
+            yield Failed(error)
         except MemoryError:
-            yield Failed("the answer needs more memory than is free; load with a smaller context")
+            message = "the answer needs more memory than is free; load with a smaller context"
+            yield Failed(ResourceError(message))
 
     def _respond(self, messages: Sequence[Message], settings: Settings) -> Iterator[Event]:
         request = self._request(messages, settings)

@@ -136,7 +136,7 @@ def _load(name: str, backend: str | None, context: int | None, *, is_json: bool)
         return ChatModel.load(name, backend=backend, context=context)
     except OssiaError as error:
         if is_json:
-            JsonPrinter().show(Failed(str(error)))
+            JsonPrinter().show(Failed(error))
         raise
     finally:
         status.clear()
@@ -161,7 +161,7 @@ def _answer_once(
     match outcome.end:
         case None:
             raise KeyboardInterrupt
-        case Failed(message):
-            raise OssiaError(message)
+        case Failed(error):
+            raise error
         case done:
             tell_done(done, display)

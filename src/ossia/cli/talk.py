@@ -71,8 +71,8 @@ class Talk:
             case Done() as done:
                 self.transcript = self.transcript.answered(question, done.messages)
                 tell_done(done, self.display)
-            case Failed(message):
-                complain(message)
+            case Failed() as failed:
+                complain(failed.message)
             case None:
                 self.transcript = self.transcript.stopped(question, outcome.seen)
                 output().say("(stopped)", dim=True)
