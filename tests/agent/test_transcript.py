@@ -2,8 +2,7 @@ from datetime import date
 
 import pytest
 
-from ossia.agent import Transcript, checked
-from ossia.base.errors import InputError
+from ossia.agent import Transcript
 from ossia.chat import Settings
 from ossia.harmony import Assistant, Channel, Developer, Effort, ParsedMessage, System, User
 
@@ -55,26 +54,3 @@ def test_a_stopped_answer_keeps_what_was_seen_or_nothing_at_all() -> None:
 def test_cleared_keeps_how_answers_are_made() -> None:
     transcript = Transcript((User("a"),), Effort.LOW, "x", Settings(seed=3))
     assert transcript.cleared() == Transcript((), Effort.LOW, "x", Settings(seed=3))
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        Settings(temperature=-1),
-        Settings(temperature=float("nan")),
-        Settings(top_p=0),
-        Settings(top_p=3),
-        Settings(top_k=-1),
-        Settings(min_p=2),
-        Settings(seed=-1),
-        Settings(max_tokens=0),
-    ],
-)
-def test_settings_out_of_range_are_refused_before_anything_is_asked(settings: Settings) -> None:
-    with pytest.raises(InputError):
-        checked(settings)
-
-
-def test_settings_in_range_come_back() -> None:
-    settings = Settings(0.0, 0.5, 40, 0.1, 7, 100)
-    assert checked(settings) is settings

@@ -156,22 +156,6 @@ def test_a_conversation_longer_than_the_context_fails_in_words(model) -> None:
     assert_frees_everything(model)
 
 
-@pytest.mark.parametrize(
-    ("chosen", "words"),
-    [
-        (Settings(temperature=-1), "temperature must be at least 0"),
-        (Settings(top_p=0), "top_p"),
-        (Settings(max_tokens=0), "max_tokens must be at least 1"),
-        (Settings(seed=-1), "seed"),
-    ],
-)
-def test_settings_out_of_range_fail_in_words(model, chosen, words) -> None:
-    events = answer(model, chosen)
-    assert len(events) == 1
-    assert isinstance(events[0], Failed)
-    assert words in events[0].message
-
-
 def test_the_context_ends_an_answer(folder) -> None:
     model = ChatModel.load(str(folder), context=400)
     done = answer(model, Settings(temperature=0))[-1]
@@ -234,3 +218,21 @@ def test_memory_that_runs_out_fails_in_words_and_frees_the_pages(model, monkeypa
     assert isinstance(failed, Failed)
     assert isinstance(failed.error, ResourceError)
     assert "more memory than is free" in failed.message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"temperature": -1},
+        {"temperature": float("nan")},
+        {"top_p": 0},
+        {"top_p": 3},
+        {"top_k": -1},
+        {"min_p": 2},
+        {"seed": -1},
+        {"max_tokens": 0},
+    ],
+)
+def test_settings_out_of_range_are_refused_before_anything_is_asked(values) -> None:
+    with pytest.raises(InputError, match=next(iter(values))):
+        Settings(**values)

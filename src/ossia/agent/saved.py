@@ -22,7 +22,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from ossia.agent.transcript import Transcript, checked
+from ossia.agent.transcript import Transcript
 from ossia.base import settings as environment
 from ossia.base.errors import InputError, OssiaError, ResourceError
 from ossia.chat import Settings
@@ -211,7 +211,7 @@ def _settings(values: Any) -> Settings:
         fits = type(value) is int or (isinstance(default, float) and type(value) is float)
         if not fits and not (value is None and default is None):
             raise TypeError(f"the setting {name} is {value!r:.40}")
-    return checked(Settings(**values))
+    return Settings(**values)
 
 
 def _expect_keys(what: str, values: Any, keys: set[str]) -> None:

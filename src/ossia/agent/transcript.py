@@ -9,7 +9,6 @@ from datetime import date
 
 from ossia.base import settings as environment
 from ossia.chat import Settings
-from ossia.engine import Request, Sampling
 from ossia.harmony import (
     Assistant,
     Developer,
@@ -67,15 +66,3 @@ class Transcript:
     def cleared(self) -> "Transcript":
         """The conversation from its start, with the same effort, instructions and settings."""
         return replace(self, messages=())
-
-
-def checked(settings: Settings) -> Settings:
-    """The same settings, before anything is asked with them.
-
-    Raises:
-        InputError: the engine would refuse them.
-    """
-    seed = 0 if settings.seed is None else settings.seed
-    sampling = Sampling(settings.temperature, settings.top_p, settings.top_k, settings.min_p, seed)
-    Request(prompt_ids=(0,), sampling=sampling, max_tokens=settings.max_tokens)
-    return settings

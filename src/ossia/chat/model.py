@@ -35,6 +35,9 @@ class Settings:
     Attributes:
         seed: None draws one, which ``Done`` reports.
         max_tokens: reasoning included; None is up to the context.
+
+    Raises:
+        InputError: a value is out of its range.
     """
 
     temperature: float = 1.0
@@ -43,6 +46,13 @@ class Settings:
     min_p: float = 0.0
     seed: int | None = None
     max_tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        Request((0,), self.sampling(seed=self.seed or 0), max_tokens=self.max_tokens)
+
+    def sampling(self, seed: int) -> Sampling:
+        """How the engine is to choose tokens, with a seed that is drawn already."""
+        return Sampling(self.temperature, self.top_p, self.top_k, self.min_p, seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,16 +136,10 @@ class ChatModel:
         )
 
     def _request(self, messages: Sequence[Message], settings: Settings) -> Request:
-        sampling = Sampling(
-            temperature=settings.temperature,
-            top_p=settings.top_p,
-            top_k=settings.top_k,
-            min_p=settings.min_p,
-            seed=secrets.randbits(32) if settings.seed is None else settings.seed,
-        )
+        seed = secrets.randbits(32) if settings.seed is None else settings.seed
         return Request(
             prompt_ids=tuple(render(messages, self.tokenizer)),
-            sampling=sampling,
+            sampling=settings.sampling(seed),
             stop_ids=stop_token_ids(self.tokenizer),
             max_tokens=settings.max_tokens,
         )

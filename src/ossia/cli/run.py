@@ -83,7 +83,7 @@ def run(
       cat notes.txt | ossia run ~/models/gpt-oss-20b "Say this in one line"
       ossia run nano -- "-3 + 5?"           (a prompt that begins with a dash)
     """  # noqa: D301 - the \b tells typer to keep the lines as they are
-    from ossia.agent import Transcript, checked
+    from ossia.agent import Transcript
     from ossia.chat import Settings
     from ossia.cli.display import Display
     from ossia.harmony import Effort
@@ -91,7 +91,7 @@ def run(
     transcript = Transcript(
         effort=choose(Effort, effort, "effort"),
         instructions=system,
-        settings=checked(Settings(temperature, top_p, top_k, min_p, seed, max_tokens)),
+        settings=Settings(temperature, top_p, top_k, min_p, seed, max_tokens),
     )
     display = Display(not hide_reasoning, verbose)
     question = _question(prompt or [])

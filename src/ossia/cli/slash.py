@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ossia.agent import checked, load, place, save, saved_names
+from ossia.agent import load, place, save, saved_names
 from ossia.base.errors import InputError
 from ossia.chat import Settings
 from ossia.cli.choice import choose, nearest
@@ -86,7 +86,7 @@ def _set_one(talk: "Talk", name: str, value: str) -> None:
         talk.display = replace(talk.display, **{field: value == "on"})
     elif name in known:
         settings = replace(talk.transcript.settings, **{name: _number(name, value)})
-        talk.transcript = replace(talk.transcript, settings=checked(settings))
+        talk.transcript = replace(talk.transcript, settings=settings)
     else:
         raise InputError(
             f"no setting {name!r:.40}{nearest(name, known)}; there are: {', '.join(known)}"
