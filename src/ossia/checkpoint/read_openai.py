@@ -18,22 +18,8 @@ from ossia.checkpoint.mapped_source import MappedCheckpoint
 from ossia.checkpoint.read_safetensors import open_weights
 from ossia.checkpoint.source import Layout
 from ossia.checkpoint.unfuse import biases, experts, stacked
-from ossia.checkpoint.write_openai import NAMES
+from ossia.checkpoint.write_openai import NAMES, RENAMED, SAME
 from ossia.numerics.arrays import Array
-
-_SAME = (
-    "num_hidden_layers",
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "swiglu_limit",
-    "head_dim",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "sliding_window",
-    "rope_theta",
-)
-_RENAMED = {"num_experts": "num_local_experts", "experts_per_token": "num_experts_per_tok"}
 
 
 def read_openai(
@@ -86,8 +72,8 @@ def openai_config(values: Mapping[str, Any], origin: str) -> dict[str, Any]:
         CheckpointError: a size is missing or absurd.
     """
     config: dict[str, Any] = {"model_type": "gpt_oss"}
-    config |= {key: values[key] for key in _SAME if key in values}
-    config |= {ours: values[theirs] for theirs, ours in _RENAMED.items() if theirs in values}
+    config |= {key: values[key] for key in SAME if key in values}
+    config |= {ours: values[theirs] for theirs, ours in RENAMED.items() if theirs in values}
     context = values.get("initial_context_length", 4096)
     factor = values.get("rope_scaling_factor", 32.0)
     for key, number in (("initial_context_length", context), ("rope_scaling_factor", factor)):

@@ -38,6 +38,23 @@ NAMES = {
 }
 """A block's tensors and what of ours lies in each; experts are fused otherwise."""
 
+SAME = (
+    "num_hidden_layers",
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "swiglu_limit",
+    "head_dim",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "sliding_window",
+    "rope_theta",
+)
+"""Keys of config.json that mean the same in Hugging Face's."""
+
+RENAMED = {"num_experts": "num_local_experts", "experts_per_token": "num_experts_per_tok"}
+"""Keys that are spelled otherwise there."""
+
 
 def write_openai(source: Source, destination: Path, *, progress: Progress = silent) -> Written:
     """Write a checkpoint in OpenAI's layout: one model.safetensors and config.json.
@@ -91,22 +108,9 @@ def _config(source: Source) -> dict[str, Any]:
     config = source.config
     scaling = config.get("rope_scaling") or {}
     check_fixed(config, "openai", {"rms_norm_eps": 1e-5})
-    same = (
-        "num_hidden_layers",
-        "vocab_size",
-        "hidden_size",
-        "intermediate_size",
-        "swiglu_limit",
-        "head_dim",
-        "num_attention_heads",
-        "num_key_value_heads",
-        "sliding_window",
-        "rope_theta",
-    )
     return {
-        **{key: config[key] for key in same},
-        "num_experts": config["num_local_experts"],
-        "experts_per_token": config["num_experts_per_tok"],
+        **{key: config[key] for key in SAME},
+        **{theirs: config[ours] for theirs, ours in RENAMED.items()},
         "initial_context_length": scaling.get("original_max_position_embeddings", 4096),
         "rope_scaling_factor": scaling.get("factor", 1.0),
         "rope_ntk_alpha": scaling.get("beta_slow", 1.0),
