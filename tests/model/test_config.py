@@ -108,6 +108,7 @@ YARN = values()["rope_scaling"]
         ({"layer_types": ["full_attention"] * 23 + ["linear_attention"]}, "layer_types"),
         ({"layer_types": "full_attention"}, "layer_types"),
         ({"layer_types": [[]] * 24}, "layer_types"),
+        ({"rope_scaling": 32}, "rope_scaling"),
         ({"rope_scaling": YARN | {"factor": 0}}, "factor"),
         ({"rope_scaling": YARN | {"factor": float("nan")}}, "factor"),
         ({"rope_scaling": YARN | {"factor": None}}, "factor"),

@@ -135,15 +135,18 @@ def _layer_types(config: Mapping[str, Any], origin: str) -> list[str]:
 
 def _rope_scaling(config: Mapping[str, Any], origin: str) -> dict[str, Any] | None:
     """YaRN's numbers with every default spelled out; None for plain rotary embedding."""
-    if config["rope_scaling"] is None:
+    given = config["rope_scaling"]
+    if given is None:
         return None
+    if not isinstance(given, Mapping):
+        raise CheckpointError(f"{origin}: rope_scaling is {given!r:.40}; expected an object")
     scaling: dict[str, Any] = {
         "rope_type": "yarn",
         _ROPE_COUNT: config["max_position_embeddings"],
         "beta_fast": 32.0,
         "beta_slow": 1.0,
         "truncate": False,
-    } | config["rope_scaling"]
+    } | dict(given)
     where = f"{origin}: rope_scaling"
     _check_count(scaling, _ROPE_COUNT, 1 << 30, where)
     for key, (low, high) in _ROPE_MEASURES.items():
