@@ -52,7 +52,7 @@ def test_a_path_is_a_path(tmp_path: Path) -> None:
     assert place("x.json") == Path("x.json")
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a\0b", "-x", "a" * 61, "a\nb"])
+@pytest.mark.parametrize("name", ["", ".", "..", "a\0b", "-x", "a" * 61, "a\nb", "~no-such-user/x"])
 def test_what_can_be_no_name_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="cannot name a chat"):
         place(name)
@@ -107,6 +107,7 @@ def test_the_document_of_these_tests_is_a_chat(tmp_path: Path) -> None:
         json.dumps(document(settings={})),
         json.dumps(document(settings=document()["settings"] | {"temperature": -1})),
         json.dumps(document(settings=document()["settings"] | {"top_k": True})),
+        json.dumps(document(settings=document()["settings"] | {"temperature": 10**400})),
         json.dumps(document()).replace('"effort"', '"version": 1, "effort"'),
     ],
 )

@@ -41,7 +41,10 @@ def place(name: str) -> Path:
         InputError: it is neither.
     """
     if "/" in name or name.endswith(".json"):
-        return Path(name).expanduser() if "\0" not in name else _refuse_name(name)
+        try:
+            return Path(name).expanduser() if "\0" not in name else _refuse_name(name)
+        except RuntimeError:  # ~ and a user whom the system does not know
+            return _refuse_name(name)
     if not _NAME.fullmatch(name):
         return _refuse_name(name)
     return _chats() / f"{name}.json"
@@ -91,7 +94,7 @@ def load(path: Path) -> Transcript:
         return _from_json(document)
     except OssiaError as error:
         raise InputError(f"{path}: a chat that cannot be: {error}") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise InputError(f"{path}: a broken chat: {error!s:.120}") from None
 
 
@@ -206,12 +209,14 @@ def _message(value: Any) -> User | Assistant:
 
 def _settings(values: Any) -> Settings:
     _expect_keys("settings", values, {field.name for field in fields(Settings)})
+    checked: dict[str, Any] = {}
     for name, value in values.items():
         default = getattr(Settings(), name)
         fits = type(value) is int or (isinstance(default, float) and type(value) is float)
         if not fits and not (value is None and default is None):
             raise TypeError(f"the setting {name} is {value!r:.40}")
-    return Settings(**values)
+        checked[name] = float(value) if isinstance(default, float) else value
+    return Settings(**checked)
 
 
 def _expect_keys(what: str, values: Any, keys: set[str]) -> None:
