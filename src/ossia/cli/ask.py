@@ -42,7 +42,7 @@ def ask(
                     end = event
                 printer.show(event)
     except KeyboardInterrupt:
-        end = None
+        pass  # an answer that was complete already is kept
     finally:
         printer.close()
     return Outcome("".join(seen), end)
