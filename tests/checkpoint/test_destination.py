@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from ossia.base.errors import InputError, ResourceError
-from ossia.checkpoint.destination import new_file, new_folder
+from ossia.checkpoint.destination import check_free, new_file, new_folder
 
 
 def _write(new: "_New", destination: Path, meanwhile: Callable[[], None] = lambda: None) -> None:
@@ -113,6 +113,11 @@ def test_an_empty_folder_will_do_for_a_folder(tmp_path: Path) -> None:
 def test_there_must_be_a_folder_around_it(tmp_path: Path, new: _New) -> None:
     with pytest.raises(InputError, match="no folder"), new(tmp_path / "no" / "model", 4):
         pass
+
+
+def test_a_name_too_long_is_refused() -> None:
+    with pytest.raises(InputError, match="cannot write"):
+        check_free(Path("a" * 400), is_folder=True)
 
 
 def test_too_little_disk_is_said_before_anything_is_written(tmp_path: Path, new: _New) -> None:

@@ -46,14 +46,17 @@ def check_free(destination: Path, is_folder: bool) -> None:
     """Refuse a destination that exists; an empty folder will do where a folder is wanted.
 
     Raises:
-        InputError: it exists, or the folder that it would be in does not.
+        InputError: it exists, the folder that it would be in does not, or it can be no name.
     """
-    if is_folder and destination.is_dir() and not any(destination.iterdir()):
-        return
-    if os.path.lexists(destination):
-        raise InputError(f"{destination} exists already; remove it or choose another name")
-    if not destination.absolute().parent.is_dir():
-        raise InputError(f"there is no folder {destination.absolute().parent} to write into")
+    try:
+        if is_folder and destination.is_dir() and not any(destination.iterdir()):
+            return
+        if os.path.lexists(destination):
+            raise InputError(f"{destination} exists already; remove it or choose another name")
+        if not destination.absolute().parent.is_dir():
+            raise InputError(f"there is no folder {destination.absolute().parent} to write into")
+    except OSError as error:
+        raise InputError(f"cannot write {destination}: {error.strerror or error}") from None
 
 
 @contextmanager
