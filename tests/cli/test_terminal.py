@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ossia.cli.terminal import WordWrap, char_width, printable
+from ossia.cli.terminal import WordWrap, char_width, fitting, printable
 
 pieces = st.lists(st.text("ab cd 가나다 漢字é́\n", max_size=12), max_size=12)
 
@@ -70,3 +70,12 @@ def test_printable_leaves_text_alone() -> None:
 def test_width_adds_up(text: str) -> None:
     assert columns(text) == sum(columns(c) for c in text)
     assert all(a <= b for a, b in pairwise(columns(text[:n]) for n in range(len(text))))
+
+
+@given(st.text("ab 가나漢é́", max_size=30), st.integers(0, 20))
+def test_as_much_fits_as_there_are_columns(text: str, width: int) -> None:
+    cut = fitting(text, width)
+    assert text.startswith(cut)
+    assert columns(cut) <= width
+    if cut != text:
+        assert columns(text[: len(cut) + 1]) > width

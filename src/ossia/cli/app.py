@@ -60,5 +60,5 @@ for verb, short in (
 
 
 def main() -> None:
-    """The entry point of the command; ends the process."""
+    """Run the command; ends the process."""
     reported(app)()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ossia.base.errors import TokenizerError
 from ossia.checkpoint import Source
+from ossia.cli.terminal import printable
 from ossia.engine import largest_context, plan_memory
 from ossia.engine.memory import available_memory
 from ossia.model import Config
@@ -120,7 +121,7 @@ def facts_lines(facts: Facts) -> dict[str, str]:
     )
     num_tensors = sum(count for count, _ in facts.encodings.values())
     return {
-        "path": str(facts.path),
+        "path": printable(str(facts.path)),
         "format": f"{LAYOUT_NAMES[facts.layout]}, {counted(len(facts.files), 'file')}, "
         f"{size(facts.file_bytes)}",
         "shape": f"{layers}; hidden {config.hidden:,}; {config.num_experts} experts of "

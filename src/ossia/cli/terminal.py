@@ -8,6 +8,7 @@ import sys
 import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TextIO
 
 from ossia.base import settings
@@ -98,6 +99,12 @@ def char_width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
+def fitting(text: str, columns: int) -> str:
+    """As much of a text's start as so many columns hold."""
+    taken = accumulate(char_width(char) for char in text)
+    return text[: sum(total <= columns for total in taken)]
+
+
 class Status:
     """One line about what is going on, which goes away again; only on a terminal that can."""
 
@@ -108,9 +115,8 @@ class Status:
     def show(self, text: str) -> None:
         """Replace the line."""
         if self._screen.can_move:
-            cut = text[: (self._screen.width or 80) - 1]
             self._screen.write("\r\x1b[K")
-            self._screen.write(cut, dim=True)
+            self._screen.write(fitting(text, (self._screen.width or 80) - 1), dim=True)
             self._is_shown = True
 
     def clear(self) -> None:

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 
 from ossia.checkpoint import Layout, Source, Written, convert
 from ossia.cli.facts import counted, size
-from ossia.cli.terminal import notices, output
+from ossia.cli.terminal import notices, output, printable
 
 
 def write(source: Source, destination: Path, layout: Layout) -> None:
@@ -22,7 +22,8 @@ def write(source: Source, destination: Path, layout: Layout) -> None:
     written = _with_bar(source, destination, layout)
     seconds = time.perf_counter() - start
     output().say(
-        f"{written.path}: {size(written.nbytes)} in {counted(len(written.files), 'file')}, "
+        f"{printable(str(written.path))}: {size(written.nbytes)} in "
+        f"{counted(len(written.files), 'file')}, "
         f"{seconds:.1f} s, {size(written.nbytes / seconds)}/s"
     )
     for note in written.notes:

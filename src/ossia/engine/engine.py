@@ -67,7 +67,8 @@ class Engine:
         if num_prompt >= self.context:
             raise InputError(
                 f"the conversation is {num_prompt} tokens long and the context holds "
-                f"{self.context}, which leaves no room for an answer; shorten it or raise --context"
+                f"{self.context}, which leaves no room for an answer; shorten it, or load the "
+                "model with a larger context (--context)"
             )
         if not 0 <= min(request.prompt_ids) <= max(request.prompt_ids) < self.config.vocabulary:
             raise InputError(
