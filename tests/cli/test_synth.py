@@ -111,7 +111,7 @@ def test_a_killed_process_does_not_block_the_next(
 ) -> None:
     out = tmp_path / "out"
     first = subprocess.Popen(
-        [ossia_path, "synth", out, "--shape", "8x1024x8"], env=environment, stdout=subprocess.PIPE
+        [ossia_path, "synth", out, "--shape", "24x2880x8"], env=environment, stdout=subprocess.PIPE
     )
     partial = tmp_path / ".out.partial"
     deadline = time.monotonic() + 30
@@ -130,7 +130,7 @@ def test_ctrl_c_leaves_nothing(
     ossia_path: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     first = subprocess.Popen(
-        [ossia_path, "synth", tmp_path / "out", "--shape", "8x1024x8"],
+        [ossia_path, "synth", tmp_path / "out", "--shape", "24x2880x8"],
         env=environment,
         stderr=subprocess.PIPE,
     )
