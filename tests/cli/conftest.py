@@ -56,10 +56,11 @@ def vocabulary(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of a new user: an empty home, no variable of ossia's."""
+    """The environment of a new user: an empty home; but one day, for the model is told the date."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("OSSIA_")}
     home = tmp_path_factory.mktemp("home")
-    return ours | {"HOME": str(home), "OSSIA_HOME": str(home / "ossia"), "LANG": "C.UTF-8"}
+    places = {"HOME": str(home), "OSSIA_HOME": str(home / "ossia")}
+    return ours | places | {"LANG": "C.UTF-8", "OSSIA_DATE": "2026-11-24"}
 
 
 @pytest.fixture(scope="session")
