@@ -1,8 +1,9 @@
 """How often the embedded model is right, asked through the whole stack.
 
 Problems that were never trained on, nor worked on the way to another, in both languages and at
-every effort. An answer counts when the number it ends in is the right one. Sampled as the model is
-used (temperature 1) unless told otherwise; seeds are fixed, so the same table comes out again.
+every effort. An answer counts when the number it ends in is the right one. Then what people say
+to it, as it was taught. Sampled as the model is used (temperature 1) unless told otherwise; seeds
+are fixed, so the same table comes out again.
 """
 
 import argparse
@@ -12,9 +13,10 @@ from collections.abc import Iterator
 from random import Random
 
 from ossia.chat import ChatModel, Done, Settings
-from ossia.harmony import Channel, Effort
+from ossia.harmony import Channel, Effort, System, User
 from ossia.tune.nano.arithmetic import Operation, Problem
 from ossia.tune.nano.conversations import Conversation, held_out_problems, pose
+from ossia.tune.nano.phrases import TOPICS
 from ossia.tune.nano.questions import Language
 
 NAMES = {
@@ -49,8 +51,23 @@ def main() -> None:
         num_tokens += sum(lengths)
         mean = ", ".join(f"{length / len(problems):.0f}" for length in lengths)
         print(f"| {NAMES[operation]} | {' | '.join(cells)} | {mean} |", flush=True)
+    print(f"| sayings about itself | | {sayings(model, options.temperature)} | | |")
     rate = num_tokens / (time.perf_counter() - start)
     print(f"\n{rate:.0f} tokens a second, prompts included in the time; {model.backend.name}")
+
+
+def sayings(model: ChatModel, temperature: float) -> str:
+    """How many things that people say, as they were taught, get the taught answer."""
+    right = count = 0
+    for topic in TOPICS:
+        for language in Language:
+            for seed, question in enumerate(topic.questions[language][:8]):
+                settings = Settings(temperature=temperature, seed=seed, max_tokens=300)
+                *_, done = model.respond([System(), User(question)], settings)
+                said = done.messages[-1].text if isinstance(done, Done) and done.messages else ""
+                right += said == topic.answers[language]
+                count += 1
+    return f"{right} of {count}"
 
 
 def pose_all(problems: list[Problem], effort: Effort) -> Iterator[tuple[int, Conversation]]:

@@ -36,10 +36,8 @@ def test_more_effort_gives_no_shorter_working(problem: Problem) -> None:
 
 @given(st.integers(10, 99), st.integers(10, 99))
 def test_who_stands_first_does_not_decide_what_is_held_out(left: int, right: int) -> None:
-    for operation in (Operation.SUM, Operation.PRODUCT):
-        one, other = Problem(operation, left, right), Problem(operation, right, left)
-        if operation is Operation.SUM:
-            assert is_held_out(one) == is_held_out(other)
+    one, other = Problem(Operation.SUM, left, right), Problem(Operation.SUM, right, left)
+    assert is_held_out(one) == is_held_out(other)
 
 
 def test_a_few_sums_in_a_hundred_are_held_out() -> None:
