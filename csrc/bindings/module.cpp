@@ -13,14 +13,34 @@
 #include <vector>
 
 #include "../dispatch.h"
+#include "../threads.h"
+#include "checks.h"
 
-namespace nb = nanobind;
+namespace ossia {
+
+// Each file of bindings/ adds its functions.
+void bind_attention(nb::module_& module);
+void bind_bandwidth(nb::module_& module);
+
+namespace {
+
+const Kernels* kernels_in_use = nullptr;
+
+}  // namespace
+
+const Kernels& kernels() {
+    if (kernels_in_use == nullptr)
+        for (const InstructionSet& set : instruction_sets())
+            if (kernels_in_use == nullptr && set.is_available()) kernels_in_use = set.kernels;
+    return *kernels_in_use;
+}
+
+}  // namespace ossia
 
 namespace {
 
 using namespace ossia;
 
-using ReadOnly = nb::ndarray<nb::ro, nb::device::cpu>;
 using Result = nb::ndarray<float, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
 
 struct FreeAligned {
@@ -51,12 +71,8 @@ const Kernels& kernels_of(const char* name) {
     throw nb::value_error(("no kernels for instruction set '" + std::string(name) + "'").c_str());
 }
 
-void require(bool condition, const std::string& otherwise) {
-    if (!condition) throw nb::value_error(otherwise.c_str());
-}
-
 // Checks what cannot be seen from the array's type: what its numbers are, and how they lie.
-void require_array(const char* name, const ReadOnly& array, std::size_t ndim,
+void require_strided(const char* name, const ReadOnly& array, std::size_t ndim,
                    nb::dlpack::dtype dtype, const char* dtype_name) {
     if (array.dtype() != dtype)
         throw nb::type_error((std::string(name) + " must be " + dtype_name).c_str());
@@ -68,8 +84,8 @@ void require_array(const char* name, const ReadOnly& array, std::size_t ndim,
 }
 
 Mxfp4Matrix matrix_of(const ReadOnly& blocks, const ReadOnly& scales, bool is_halves) {
-    require_array("blocks", blocks, 3, nb::dtype<std::uint8_t>(), "uint8");
-    require_array("scales", scales, 2, nb::dtype<std::uint8_t>(), "uint8");
+    require_strided("blocks", blocks, 3, nb::dtype<std::uint8_t>(), "uint8");
+    require_strided("scales", scales, 2, nb::dtype<std::uint8_t>(), "uint8");
     require(blocks.shape(2) == kBlockBytes && (blocks.size() == 0 || blocks.stride(2) == 1),
             "blocks must end in 16 neighbouring bytes");
     require(blocks.shape(0) == scales.shape(0) && blocks.shape(1) == scales.shape(1),
@@ -93,7 +109,7 @@ const char* row_dot_f32_mxfp4w(const char* instruction_set, const ReadOnly& bloc
     const Kernels& kernels = kernels_of(instruction_set);
     const Mxfp4Matrix matrix = matrix_of(blocks, scales, is_halves);
     const std::size_t columns = matrix.num_blocks * kBlockSize;
-    require_array("x", x, 1, nb::dtype<float>(), "float32");
+    require_strided("x", x, 1, nb::dtype<float>(), "float32");
     require(x.shape(0) == columns, "x must have " + std::to_string(columns) + " numbers, not " +
                                        std::to_string(x.shape(0)));
     require(columns == 0 || x.stride(0) == 1, "x must be contiguous");
@@ -107,9 +123,17 @@ const char* row_dot_f32_mxfp4w(const char* instruction_set, const ReadOnly& bloc
     return kernels.row_dot_f32_mxfp4w(matrix, arranged.get(), y.data());
 }
 
+// Kernels are called as those of this instruction set from now on, by every thread.
+void use_instruction_set(const char* name) { kernels_in_use = &kernels_of(name); }
+
 }  // namespace
 
 NB_MODULE(_kernels, module) {
+    module.def("use_instruction_set", &use_instruction_set, nb::arg("name"));
+    module.def("set_num_threads", &set_num_threads, nb::arg("count"));
+    module.def("num_threads", &num_threads);
+    bind_attention(module);
+    bind_bandwidth(module);
     module.def("available_instruction_sets", &available_instruction_sets);
     module.def("compiled_instruction_sets", &compiled_instruction_sets);
     module.def("row_dot_f32_mxfp4w", &row_dot_f32_mxfp4w, nb::arg("instruction_set"),

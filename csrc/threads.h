@@ -1,0 +1,41 @@
+// The threads that kernels share: one pool a process, whatever the number of engines.
+//
+// Knows nothing of arithmetic. Work is cut into tasks that are handed out one by one, so a core
+// that a neighbour slows down takes fewer of them; which thread runs a task never changes a result.
+#pragma once
+
+#include <cstddef>
+
+namespace ossia {
+
+// Threads that may work on one call, the caller among them; at least 1.
+std::size_t num_threads();
+
+// Sets that number; threads are made when they are first needed and end with the process.
+void set_num_threads(std::size_t count);
+
+// A reference to something callable as void(std::size_t); lives as long as what it refers to.
+class Task {
+   public:
+    template <class Callable>
+    Task(Callable& callable)
+        : object_(&callable),
+          call_([](void* object, std::size_t i) { (*static_cast<Callable*>(object))(i); }) {}
+    void operator()(std::size_t i) const { call_(object_, i); }
+
+   private:
+    void* object_;
+    void (*call_)(void*, std::size_t);
+};
+
+// Runs task(0) to task(count - 1) and returns when all are done. Tasks must not throw and must not
+// call this again. When another caller has the pool, this one does its tasks alone, at once:
+// two engines share the cores and never wait for each other.
+void run_tasks(std::size_t count, Task task);
+
+template <class Callable>
+void parallel_for(std::size_t count, Callable&& callable) {
+    run_tasks(count, Task(callable));
+}
+
+}  // namespace ossia
