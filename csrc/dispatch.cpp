@@ -23,8 +23,10 @@ namespace {
 
 const InstructionSet kInstructionSets[] = {
 #if defined(__x86_64__)
-    {"avx512", kAvx2 | kFma | kAvx512f | kAvx512bw | kAvx512dq | kAvx512vl, &avx512::kernels},
-    {"avx2", kAvx2 | kFma, &avx2::kernels},
+    {"avx512",
+     kAvx2 | kFma | kF16c | kAvx512f | kAvx512bw | kAvx512dq | kAvx512vl | kAvx512vnni,
+     &avx512::kernels},
+    {"avx2", kAvx2 | kFma | kF16c, &avx2::kernels},
 #endif
     {"scalar", 0, &scalar::kernels},
 };

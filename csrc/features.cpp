@@ -27,12 +27,14 @@ std::uint32_t detect() {
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return 0;
     const bool has_xgetbv = ecx & bit_OSXSAVE;
     const bool has_fma = ecx & bit_FMA;
+    const bool has_f16c = ecx & bit_F16C;
     if (!has_xgetbv || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return 0;
 
     const std::uint64_t saved = extended_control_register();
     std::uint32_t features = 0;
     if ((saved & kYmmSaved) == kYmmSaved) {
         if (has_fma) features |= kFma;
+        if (has_f16c) features |= kF16c;
         if (ebx & bit_AVX2) features |= kAvx2;
     }
     if ((saved & kZmmSaved) == kZmmSaved) {
@@ -40,6 +42,7 @@ std::uint32_t detect() {
         if (ebx & bit_AVX512BW) features |= kAvx512bw;
         if (ebx & bit_AVX512DQ) features |= kAvx512dq;
         if (ebx & bit_AVX512VL) features |= kAvx512vl;
+        if (ecx & bit_AVX512VNNI) features |= kAvx512vnni;
     }
     return features;
 }

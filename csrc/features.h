@@ -12,6 +12,8 @@ enum Feature : std::uint32_t {
     kAvx512bw = 1u << 3,
     kAvx512dq = 1u << 4,
     kAvx512vl = 1u << 5,
+    kAvx512vnni = 1u << 6,
+    kF16c = 1u << 7,
 };
 
 // The features that the processor has and whose registers the operating system saves; asked once.

@@ -1,4 +1,4 @@
-// The kernels for AVX-512 F, BW, DQ and VL: Skylake-X, Zen 4 and later.
+// The kernels for AVX-512 F, BW, DQ, VL and VNNI: Ice Lake, Zen 4 and later.
 //
 // CMakeLists.txt lets this file alone use those instructions. So it must not pull in inline
 // functions of the standard library: of those the linker keeps one copy for every processor, and

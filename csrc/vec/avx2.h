@@ -86,5 +86,166 @@ inline float sum(F32x16 a) {
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
 }
 
+struct I32x16 {
+    __m256i lower, upper;
+};
+
+inline F32x16 broadcast(float value) { return {_mm256_set1_ps(value), _mm256_set1_ps(value)}; }
+
+inline F32x16 load_any(const float* from) {
+    return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)};
+}
+
+inline void store(float* to, F32x16 a) {
+    _mm256_storeu_ps(to, a.lower);
+    _mm256_storeu_ps(to + 8, a.upper);
+}
+
+inline F32x16 sub(F32x16 a, F32x16 b) {
+    return {_mm256_sub_ps(a.lower, b.lower), _mm256_sub_ps(a.upper, b.upper)};
+}
+
+inline F32x16 mul(F32x16 a, F32x16 b) {
+    return {_mm256_mul_ps(a.lower, b.lower), _mm256_mul_ps(a.upper, b.upper)};
+}
+
+inline F32x16 div(F32x16 a, F32x16 b) {
+    return {_mm256_div_ps(a.lower, b.lower), _mm256_div_ps(a.upper, b.upper)};
+}
+
+inline F32x16 at_least(F32x16 a, F32x16 limit) {
+    return {_mm256_max_ps(limit.lower, a.lower), _mm256_max_ps(limit.upper, a.upper)};
+}
+
+inline F32x16 at_most(F32x16 a, F32x16 limit) {
+    return {_mm256_min_ps(limit.lower, a.lower), _mm256_min_ps(limit.upper, a.upper)};
+}
+
+inline F32x16 zero_below(F32x16 a, F32x16 x, F32x16 limit) {
+    return {_mm256_andnot_ps(_mm256_cmp_ps(x.lower, limit.lower, _CMP_LT_OQ), a.lower),
+            _mm256_andnot_ps(_mm256_cmp_ps(x.upper, limit.upper, _CMP_LT_OQ), a.upper)};
+}
+
+inline I32x16 to_int(F32x16 a) {
+    return {_mm256_cvtps_epi32(a.lower), _mm256_cvtps_epi32(a.upper)};
+}
+
+inline F32x16 to_float(I32x16 a) {
+    return {_mm256_cvtepi32_ps(a.lower), _mm256_cvtepi32_ps(a.upper)};
+}
+
+inline __m256 power_of_two(__m256i n) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(n, _mm256_set1_epi32(127)), 23));
+}
+
+inline F32x16 power_of_two(I32x16 n) { return {power_of_two(n.lower), power_of_two(n.upper)}; }
+
+// Tiles of 8-bit weights (csrc/tiles.h).
+constexpr std::size_t kTokensAtOnce = 4;
+constexpr int kMxfp4Offset = 12;  // vpmaddubsw wants weights without a sign, and small ones:
+constexpr int kQ8Offset = 0;      // it adds two products in 16 bits
+
+struct U8x64 {
+    __m256i lower, upper;  // rows 0 to 7 and 8 to 15
+};
+
+inline I32x16 broadcast_i32(const std::int32_t* from) {
+    return {_mm256_set1_epi32(*from), _mm256_set1_epi32(*from)};
+}
+
+inline U8x64 load_tile(const std::uint8_t* from) {
+    const auto* halves = reinterpret_cast<const __m256i*>(from);
+    return {_mm256_loadu_si256(halves), _mm256_loadu_si256(halves + 1)};
+}
+
+inline __m256i mxfp4_values() {
+    return _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
+}
+
+inline U8x64 low_weights(__m256i values, U8x64 nibbles) {
+    const __m256i mask = _mm256_set1_epi8(15);
+    return {_mm256_shuffle_epi8(values, _mm256_and_si256(nibbles.lower, mask)),
+            _mm256_shuffle_epi8(values, _mm256_and_si256(nibbles.upper, mask))};
+}
+
+inline U8x64 high_weights(__m256i values, U8x64 nibbles) {
+    return low_weights(
+        values, {_mm256_srli_epi16(nibbles.lower, 4), _mm256_srli_epi16(nibbles.upper, 4)});
+}
+
+inline U8x64 q8_weights(U8x64 stored) {
+    const __m256i offset = _mm256_set1_epi8(-128);
+    return {_mm256_xor_si256(stored.lower, offset), _mm256_xor_si256(stored.upper, offset)};
+}
+
+// Weights without a sign, at most 128, times columns with one: 128 * 127 * 2 fits in 16 bits.
+inline __m256i dot_eight(__m256i sum, __m256i weights, __m256i columns) {
+    const __m256i pairs = _mm256_maddubs_epi16(weights, columns);
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+inline __m256i broadcast_four(const std::int8_t* four) {
+    std::int32_t columns;
+    __builtin_memcpy(&columns, four, 4);
+    return _mm256_set1_epi32(columns);
+}
+
+inline I32x16 dot_mxfp4(I32x16 sum, U8x64 weights, const std::int8_t* four) {
+    const __m256i columns = broadcast_four(four);
+    return {dot_eight(sum.lower, weights.lower, columns),
+            dot_eight(sum.upper, weights.upper, columns)};
+}
+
+// The weight's sign goes over to the column.
+inline __m256i dot_eight_signed(__m256i sum, __m256i weights, __m256i columns) {
+    return dot_eight(sum, _mm256_abs_epi8(weights), _mm256_sign_epi8(columns, weights));
+}
+
+inline I32x16 dot_q8(I32x16 sum, U8x64 weights, const std::int8_t* four) {
+    const __m256i columns = broadcast_four(four);
+    return {dot_eight_signed(sum.lower, weights.lower, columns),
+            dot_eight_signed(sum.upper, weights.upper, columns)};
+}
+
+inline F32x16 scales_of_e8m0(const std::uint8_t* from) {
+    const Bytes16 bytes = load_bytes(from);
+    return {_mm256_castsi256_ps(_mm256_slli_epi32(bytes.lower, 23)),
+            _mm256_castsi256_ps(_mm256_slli_epi32(bytes.upper, 23))};
+}
+
+inline F32x16 scales_of_f16(const std::uint16_t* from) {
+    const auto* halves = reinterpret_cast<const __m128i*>(from);
+    return {_mm256_cvtph_ps(_mm_loadu_si128(halves)), _mm256_cvtph_ps(_mm_loadu_si128(halves + 1))};
+}
+
+inline std::uint32_t largest_magnitude_bits(F32x16 a, F32x16 b) {
+    const __m256i mask = _mm256_set1_epi32(0x7FFFFFFF);
+    const auto magnitude = [mask](__m256 eight) {
+        return _mm256_and_si256(_mm256_castps_si256(eight), mask);
+    };
+    const __m256i largest =
+        _mm256_max_epu32(_mm256_max_epu32(magnitude(a.lower), magnitude(a.upper)),
+                         _mm256_max_epu32(magnitude(b.lower), magnitude(b.upper)));
+    __m128i four =
+        _mm_max_epu32(_mm256_castsi256_si128(largest), _mm256_extracti128_si256(largest, 1));
+    four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0x4E));
+    four = _mm_max_epu32(four, _mm_shuffle_epi32(four, 0xB1));
+    return static_cast<std::uint32_t>(_mm_cvtsi128_si32(four));
+}
+
+inline std::int32_t round_to_bytes(std::int8_t* to, F32x16 a) {
+    const I32x16 integers = to_int(a);
+    const __m256i words = _mm256_permute4x64_epi64(
+        _mm256_packs_epi32(integers.lower, integers.upper), 0xD8);  // 16 bits each, in order
+    const __m128i bytes =
+        _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), bytes);
+    const __m256i eight = _mm256_madd_epi16(_mm256_cvtepi8_epi16(bytes), _mm256_set1_epi16(1));
+    __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+    four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+    return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
+}
+
 }  // namespace avx2
 }  // namespace ossia

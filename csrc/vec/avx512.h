@@ -1,4 +1,4 @@
-// The vocabulary of csrc/kernels/ in AVX-512 (F, BW, DQ, VL); scalar.h says what each word means.
+// The vocabulary of csrc/kernels/ in AVX-512 (F, BW, DQ, VL, VNNI); scalar.h says what each word means.
 #pragma once
 
 #include <immintrin.h>
@@ -59,6 +59,93 @@ inline float sum(F32x16 a) {
     const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
     const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+
+using I32x16 = __m512i;
+
+inline F32x16 broadcast(float value) { return _mm512_set1_ps(value); }
+
+inline F32x16 load_any(const float* from) { return _mm512_loadu_ps(from); }
+
+inline void store(float* to, F32x16 a) { _mm512_storeu_ps(to, a); }
+
+inline F32x16 sub(F32x16 a, F32x16 b) { return _mm512_sub_ps(a, b); }
+
+inline F32x16 mul(F32x16 a, F32x16 b) { return _mm512_mul_ps(a, b); }
+
+inline F32x16 div(F32x16 a, F32x16 b) { return _mm512_div_ps(a, b); }
+
+inline F32x16 at_least(F32x16 a, F32x16 limit) { return _mm512_max_ps(limit, a); }
+
+inline F32x16 at_most(F32x16 a, F32x16 limit) { return _mm512_min_ps(limit, a); }
+
+inline F32x16 zero_below(F32x16 a, F32x16 x, F32x16 limit) {
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x, limit, _CMP_NLT_UQ), a);
+}
+
+inline I32x16 to_int(F32x16 a) { return _mm512_cvtps_epi32(a); }
+
+inline F32x16 to_float(I32x16 a) { return _mm512_cvtepi32_ps(a); }
+
+inline F32x16 power_of_two(I32x16 n) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(n, _mm512_set1_epi32(127)), 23));
+}
+
+// Tiles of 8-bit weights (csrc/tiles.h).
+using U8x64 = __m512i;
+constexpr std::size_t kTokensAtOnce = 12;
+constexpr int kMxfp4Offset = 12;  // vpdpbusd wants weights without a sign
+constexpr int kQ8Offset = 128;
+
+inline I32x16 broadcast_i32(const std::int32_t* from) { return _mm512_set1_epi32(*from); }
+
+inline U8x64 load_tile(const std::uint8_t* from) { return _mm512_loadu_si512(from); }
+
+inline U8x64 mxfp4_values() {
+    return _mm512_broadcast_i32x4(
+        _mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
+}
+
+inline U8x64 low_weights(U8x64 values, U8x64 nibbles) {
+    return _mm512_shuffle_epi8(values, _mm512_and_si512(nibbles, _mm512_set1_epi8(15)));
+}
+
+inline U8x64 high_weights(U8x64 values, U8x64 nibbles) {
+    return low_weights(values, _mm512_srli_epi16(nibbles, 4));
+}
+
+inline U8x64 q8_weights(U8x64 stored) { return stored; }
+
+inline I32x16 dot_mxfp4(I32x16 sum, U8x64 weights, const std::int8_t* four) {
+    std::int32_t columns;
+    __builtin_memcpy(&columns, four, 4);
+    return _mm512_dpbusd_epi32(sum, weights, _mm512_set1_epi32(columns));
+}
+
+inline I32x16 dot_q8(I32x16 sum, U8x64 weights, const std::int8_t* four) {
+    return dot_mxfp4(sum, weights, four);
+}
+
+inline F32x16 scales_of_e8m0(const std::uint8_t* from) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu8_epi32(bytes), 23));
+}
+
+inline F32x16 scales_of_f16(const std::uint16_t* from) {
+    return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+
+inline std::uint32_t largest_magnitude_bits(F32x16 a, F32x16 b) {
+    const __m512i mask = _mm512_set1_epi32(0x7FFFFFFF);
+    const __m512i both = _mm512_max_epu32(_mm512_and_si512(_mm512_castps_si512(a), mask),
+                                          _mm512_and_si512(_mm512_castps_si512(b), mask));
+    return _mm512_reduce_max_epu32(both);
+}
+
+inline std::int32_t round_to_bytes(std::int8_t* to, F32x16 a) {
+    const __m512i integers = _mm512_cvtps_epi32(a);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(integers));
+    return _mm512_reduce_add_epi32(integers);
 }
 
 }  // namespace avx512

@@ -86,5 +86,203 @@ inline float sum(F32x16 a) {
     return a.lane[0];
 }
 
+struct I32x16 {
+    std::int32_t lane[16];
+};
+
+inline F32x16 broadcast(float value) {
+    F32x16 result;
+    for (float& lane : result.lane) lane = value;
+    return result;
+}
+
+// From any address; `load` wants one that is a multiple of 64.
+inline F32x16 load_any(const float* from) { return load(from); }
+
+inline void store(float* to, F32x16 a) {
+    for (int i = 0; i < 16; ++i) to[i] = a.lane[i];
+}
+
+inline F32x16 sub(F32x16 a, F32x16 b) {
+    for (int i = 0; i < 16; ++i) a.lane[i] -= b.lane[i];
+    return a;
+}
+
+inline F32x16 mul(F32x16 a, F32x16 b) {
+    for (int i = 0; i < 16; ++i) a.lane[i] *= b.lane[i];
+    return a;
+}
+
+inline F32x16 div(F32x16 a, F32x16 b) {
+    for (int i = 0; i < 16; ++i) a.lane[i] /= b.lane[i];
+    return a;
+}
+
+// a where it is no number.
+inline F32x16 at_least(F32x16 a, F32x16 limit) {
+    for (int i = 0; i < 16; ++i)
+        if (a.lane[i] < limit.lane[i]) a.lane[i] = limit.lane[i];
+    return a;
+}
+
+inline F32x16 at_most(F32x16 a, F32x16 limit) {
+    for (int i = 0; i < 16; ++i)
+        if (a.lane[i] > limit.lane[i]) a.lane[i] = limit.lane[i];
+    return a;
+}
+
+// a, and 0 where x is below the limit.
+inline F32x16 zero_below(F32x16 a, F32x16 x, F32x16 limit) {
+    for (int i = 0; i < 16; ++i)
+        if (x.lane[i] < limit.lane[i]) a.lane[i] = 0;
+    return a;
+}
+
+// To the nearest, ties to even; any number where a is none or too large.
+inline std::int32_t nearest(float a) {
+    if (!(a >= -2147483648.0f && a < 2147483648.0f)) return INT32_MIN;
+    return static_cast<std::int32_t>(__builtin_lrintf(a));
+}
+
+inline I32x16 to_int(F32x16 a) {
+    I32x16 result;
+    for (int i = 0; i < 16; ++i) result.lane[i] = nearest(a.lane[i]);
+    return result;
+}
+
+inline F32x16 to_float(I32x16 a) {
+    F32x16 result;
+    for (int i = 0; i < 16; ++i) result.lane[i] = static_cast<float>(a.lane[i]);
+    return result;
+}
+
+inline float float_of_bits(std::uint32_t bits) {
+    float value;
+    __builtin_memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+inline std::uint32_t bits_of(float value) {
+    std::uint32_t bits;
+    __builtin_memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+// 2**n for n from -126 to 127.
+inline F32x16 power_of_two(I32x16 n) {
+    F32x16 result;
+    for (int i = 0; i < 16; ++i)
+        result.lane[i] = float_of_bits((static_cast<std::uint32_t>(n.lane[i]) + 127) << 23);
+    return result;
+}
+
+// Tiles of 8-bit weights (csrc/tiles.h): how many tokens meet a tile's weights at once, and what is
+// added to weights so that the dot product can take them.
+constexpr std::size_t kTokensAtOnce = 4;
+constexpr int kMxfp4Offset = 0;
+constexpr int kQ8Offset = 0;
+
+// 16 rows of four columns each, row by row.
+struct U8x64 {
+    std::uint8_t byte[64];
+};
+
+inline I32x16 broadcast_i32(const std::int32_t* from) {
+    I32x16 result;
+    for (std::int32_t& lane : result.lane) lane = *from;
+    return result;
+}
+
+inline U8x64 load_tile(const std::uint8_t* from) {
+    U8x64 result;
+    for (int i = 0; i < 64; ++i) result.byte[i] = from[i];
+    return result;
+}
+
+struct Mxfp4Values {
+    std::int8_t doubled[16];
+};
+
+// Twice the value of each four-bit code, with the offset added.
+inline Mxfp4Values mxfp4_values() {
+    return {{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}};
+}
+
+inline U8x64 low_weights(Mxfp4Values values, U8x64 nibbles) {
+    for (std::uint8_t& byte : nibbles.byte)
+        byte = static_cast<std::uint8_t>(values.doubled[byte & 15]);
+    return nibbles;
+}
+
+inline U8x64 high_weights(Mxfp4Values values, U8x64 nibbles) {
+    for (std::uint8_t& byte : nibbles.byte)
+        byte = static_cast<std::uint8_t>(values.doubled[byte >> 4]);
+    return nibbles;
+}
+
+// From stored weights (128 added) to those that dot_q8 takes.
+inline U8x64 q8_weights(U8x64 stored) {
+    for (std::uint8_t& byte : stored.byte) byte ^= 128;
+    return stored;
+}
+
+// Adds to each lane the products of its row's four weights and four columns of a token.
+inline I32x16 dot_mxfp4(I32x16 sum, U8x64 weights, const std::int8_t* four) {
+    for (int row = 0; row < 16; ++row)
+        for (int c = 0; c < 4; ++c)
+            sum.lane[row] += static_cast<std::int8_t>(weights.byte[4 * row + c]) * four[c];
+    return sum;
+}
+
+inline I32x16 dot_q8(I32x16 sum, U8x64 weights, const std::int8_t* four) {
+    return dot_mxfp4(sum, weights, four);
+}
+
+// 2**(byte - 127); 0 for byte 0 (no normal float32), infinite for 255 (NaN in the format).
+inline F32x16 scales_of_e8m0(const std::uint8_t* from) {
+    F32x16 result;
+    for (int i = 0; i < 16; ++i)
+        result.lane[i] = float_of_bits(static_cast<std::uint32_t>(from[i]) << 23);
+    return result;
+}
+
+inline F32x16 scales_of_f16(const std::uint16_t* from) {
+    F32x16 result;
+    for (int i = 0; i < 16; ++i) {
+        const std::uint32_t sign = (from[i] & 0x8000u) << 16;
+        const std::uint32_t magnitude = from[i] & 0x7FFFu;
+        if (magnitude >= 0x7C00)
+            result.lane[i] = float_of_bits(sign | 0x7F800000 | (magnitude & 0x3FF) << 13);
+        else if (magnitude >= 0x400)
+            result.lane[i] = float_of_bits(sign | ((magnitude << 13) + (112u << 23)));
+        else  // denormal: so many times 2**-24
+            result.lane[i] = float_of_bits(sign | bits_of(static_cast<float>(magnitude) * 0x1p-24f));
+    }
+    return result;
+}
+
+// The bits of the largest magnitude in both; a NaN's are larger than any number's.
+inline std::uint32_t largest_magnitude_bits(F32x16 a, F32x16 b) {
+    std::uint32_t largest = 0;
+    for (int i = 0; i < 16; ++i) {
+        const std::uint32_t in_a = bits_of(a.lane[i]) & 0x7FFFFFFF;
+        const std::uint32_t in_b = bits_of(b.lane[i]) & 0x7FFFFFFF;
+        if (in_a > largest) largest = in_a;
+        if (in_b > largest) largest = in_b;
+    }
+    return largest;
+}
+
+// Writes the nearest integers, from -128 to 127, as 16 bytes; returns their sum.
+inline std::int32_t round_to_bytes(std::int8_t* to, F32x16 a) {
+    std::int32_t sum = 0;
+    for (int i = 0; i < 16; ++i) {
+        const std::int32_t integer = nearest(a.lane[i]);
+        to[i] = static_cast<std::int8_t>(integer < -128 ? -128 : integer > 127 ? 127 : integer);
+        sum += to[i];
+    }
+    return sum;
+}
+
 }  // namespace scalar
 }  // namespace ossia

@@ -15,8 +15,8 @@ from ossia.ops.cpu import (
 )
 
 NEEDS = {
-    "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx2", "fma"},
-    "avx2": {"avx2", "fma"},
+    "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx2", "fma", "f16c"},
+    "avx2": {"avx2", "fma", "f16c"},
     "scalar": set(),
 }
 """Flags of Linux's /proc/cpuinfo, which leaves out what the system does not save."""
