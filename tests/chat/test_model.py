@@ -181,7 +181,7 @@ def test_a_context_that_the_model_has_not_is_refused(folder, context) -> None:
 
 
 def test_a_context_that_memory_has_not_is_refused(folder, monkeypatch) -> None:
-    monkeypatch.setattr("ossia.chat.model.available_memory", lambda: 1 << 20)
+    monkeypatch.setattr("ossia.engine.memory.available_memory", lambda: 1 << 20)
     with pytest.raises(ResourceError, match=r"a context of 100000 tokens needs .* GiB"):
         ChatModel.load(str(folder), context=100_000)
 

@@ -7,7 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from ossia import hub
-from ossia.base.errors import InputError, OssiaError, ResourceError
+from ossia.base.errors import OssiaError, ResourceError
 from ossia.chat.events import (
     Done,
     Event,
@@ -20,8 +20,8 @@ from ossia.chat.events import (
     Usage,
 )
 from ossia.checkpoint import Source, open_checkpoint
-from ossia.engine import Engine, Request, Sampling, Token, largest_context, plan_memory
-from ossia.engine.memory import available_memory
+from ossia.engine import Engine, Request, Sampling, Token, largest_context
+from ossia.engine.memory import available_memory, check_context
 from ossia.harmony import Channel, Delta, Message, Parser, check_vocabulary, render, stop_token_ids
 from ossia.model import Config, load_params
 from ossia.ops.select import Backend, select_backend
@@ -175,18 +175,7 @@ def _event(delta: Delta) -> Event:
 
 def _context(config: Config, asked: int | None) -> int:
     """Tokens of context to make room for."""
-    free = available_memory()
     if asked is None:
-        return largest_context(config, free // 2)
-    if not 2 <= asked <= config.max_context:
-        raise InputError(
-            f"a context of {asked} tokens is not possible; this model takes 2 to "
-            f"{config.max_context}"
-        )
-    needed = plan_memory(config, asked).kv_bytes
-    if needed > free:
-        raise ResourceError(
-            f"a context of {asked} tokens needs {needed / 2**30:.1f} GiB for its KV cache and "
-            f"{free / 2**30:.1f} GiB of memory is free; ask for a shorter context"
-        )
+        return largest_context(config, available_memory() // 2)
+    check_context(config, asked)
     return asked

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 
+from ossia.base.errors import InputError, ResourceError
 from ossia.engine.pages import num_pages_for
 from ossia.model.config import Config
 from ossia.ops.arrays import PAGE_SIZE
@@ -57,6 +58,26 @@ def largest_context(config: Config, budget_bytes: int) -> int:
         else:
             high = middle - 1
     return min(low * PAGE_SIZE, config.max_context)
+
+
+def check_context(config: Config, context: int) -> None:
+    """Refuses a context that the model was not made for, or that this machine cannot hold now.
+
+    Raises:
+        InputError: the model takes no such context.
+        ResourceError: its KV cache does not fit in the memory that is free.
+    """
+    if not 2 <= context <= config.max_context:
+        raise InputError(
+            f"a context of {context} tokens is not possible; this model takes 2 to "
+            f"{config.max_context}"
+        )
+    needed, free = plan_memory(config, context).kv_bytes, available_memory()
+    if needed > free:
+        raise ResourceError(
+            f"a context of {context} tokens needs {needed / 2**30:.1f} GiB for its KV cache and "
+            f"{free / 2**30:.1f} GiB of memory is free; ask for a shorter context"
+        )
 
 
 def available_memory() -> int:
