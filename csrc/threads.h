@@ -18,14 +18,15 @@ void set_num_threads(std::size_t count);
 class Task {
    public:
     template <class Callable>
-    Task(Callable& callable)
-        : object_(&callable),
-          call_([](void* object, std::size_t i) { (*static_cast<Callable*>(object))(i); }) {}
+    explicit Task(const Callable& callable)
+        : object_(&callable), call_([](const void* object, std::size_t i) {
+              (*static_cast<const Callable*>(object))(i);
+          }) {}
     void operator()(std::size_t i) const { call_(object_, i); }
 
    private:
-    void* object_;
-    void (*call_)(void*, std::size_t);
+    const void* object_;
+    void (*call_)(const void*, std::size_t);
 };
 
 // Runs task(0) to task(count - 1) and returns when all are done. Tasks must not throw and must not
@@ -34,7 +35,7 @@ class Task {
 void run_tasks(std::size_t count, Task task);
 
 template <class Callable>
-void parallel_for(std::size_t count, Callable&& callable) {
+void parallel_for(std::size_t count, const Callable& callable) {
     run_tasks(count, Task(callable));
 }
 

@@ -12,34 +12,49 @@ namespace ossia {
 
 constexpr std::size_t kTileRows = 16;
 
-// W [rows, blocks * 32] in MXFP4. values: byte [r][c] of load j holds, for row r, column 4j + c in
-// its low nibble and column 16 + 4j + c in its high one. Rows past the last are zeros.
-struct Mxfp4Tiles {
-    const std::uint8_t* values;  // [row_tiles, blocks, 4 (j), 16 (r), 4 (c)]
-    const std::uint8_t* scales;  // [row_tiles, blocks, 16 (r)], E8M0
+// How the weights of a tile are written.
+//   kMxfp4: values [row_tiles, blocks, 4 (j), 16 (r), 4 (c)], a byte holds, for row r, column 4j + c
+//     in its low nibble and 16 + 4j + c in its high one; scales E8M0 bytes.
+//   kQ8: values [row_tiles, blocks, 8 (j), 16 (r), 4 (c)], column 4j + c as a signed byte with 128
+//     added; scales float16.
+// Scales are [row_tiles, blocks, 16 (r)]. Rows past the last one are zeros.
+enum class TileFormat { kMxfp4, kQ8 };
+
+constexpr std::size_t tile_bytes(TileFormat format) {
+    return format == TileFormat::kMxfp4 ? 256 : 512;  // of values, for one block of 16 rows
+}
+
+constexpr std::size_t scale_bytes(TileFormat format) {
+    return format == TileFormat::kMxfp4 ? 16 : 32;
+}
+
+// W [rows, blocks * 32].
+struct Tiles {
+    const std::uint8_t* values;
+    const std::uint8_t* scales;
     std::size_t rows;
     std::size_t blocks;
-    static constexpr std::size_t kBytes = 256;  // of values, a tile and block
+    TileFormat format;
 };
 
-// W [rows, blocks * 32] in signed 8 bits, stored with 128 added.
-struct Q8Tiles {
-    const std::uint8_t* values;   // [row_tiles, blocks, 8 (j), 16 (r), 4 (c)], column 4j + c
-    const std::uint16_t* scales;  // [row_tiles, blocks, 16 (r)], float16
-    std::size_t rows;
-    std::size_t blocks;
-    static constexpr std::size_t kBytes = 512;
-};
-
-// Up to kMostTokens tokens of x, rounded to 8 bits with a scale for every 32 columns, side by side.
+// A few tokens of x side by side, rounded to 8 bits with a scale for every 32 columns.
 struct Q8Tokens {
     std::int8_t* values;   // [blocks, tokens, 32]
     float* scales;         // [blocks, tokens], times 1/2 where they meet MXFP4's doubled values
-    std::int32_t* starts;  // [blocks, tokens]: minus the offset of stored weights times the sum
+    std::int32_t* starts;  // [blocks, tokens]: the columns' sum times minus the weights' offset
     std::size_t tokens;
 };
-constexpr std::size_t kMostTokens = 16;
+constexpr std::size_t kMostTokens = 16;  // that any instruction set takes at once
 
 inline std::size_t num_row_tiles(std::size_t rows) { return (rows + kTileRows - 1) / kTileRows; }
+
+// Work of one task: some tiles of rows, for some groups of tokens.
+struct TileTask {
+    std::size_t first_row_tile;
+    std::size_t last_row_tile;  // one past the end
+    const Q8Tokens* groups;
+    std::size_t num_groups;
+    float* const* y;  // where each token's row of results begins, all groups' one after the other
+};
 
 }  // namespace ossia

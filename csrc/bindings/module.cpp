@@ -15,12 +15,14 @@
 #include "../dispatch.h"
 #include "../threads.h"
 #include "checks.h"
+#include "matrices.h"
 
 namespace ossia {
 
 // Each file of bindings/ adds its functions.
 void bind_attention(nb::module_& module);
 void bind_bandwidth(nb::module_& module);
+void bind_linear(nb::module_& module);
 
 namespace {
 
@@ -71,43 +73,11 @@ const Kernels& kernels_of(const char* name) {
     throw nb::value_error(("no kernels for instruction set '" + std::string(name) + "'").c_str());
 }
 
-// Checks what cannot be seen from the array's type: what its numbers are, and how they lie.
-void require_strided(const char* name, const ReadOnly& array, std::size_t ndim,
-                   nb::dlpack::dtype dtype, const char* dtype_name) {
-    if (array.dtype() != dtype)
-        throw nb::type_error((std::string(name) + " must be " + dtype_name).c_str());
-    require(array.ndim() == ndim, std::string(name) + " must have " + std::to_string(ndim) +
-                                      " axes, not " + std::to_string(array.ndim()));
-    for (std::size_t axis = 0; axis < ndim; ++axis)
-        require(array.stride(axis) >= 0 || array.shape(axis) < 2,
-                std::string(name) + " must not run backwards in memory (negative stride)");
-}
-
-Mxfp4Matrix matrix_of(const ReadOnly& blocks, const ReadOnly& scales, bool is_halves) {
-    require_strided("blocks", blocks, 3, nb::dtype<std::uint8_t>(), "uint8");
-    require_strided("scales", scales, 2, nb::dtype<std::uint8_t>(), "uint8");
-    require(blocks.shape(2) == kBlockBytes && (blocks.size() == 0 || blocks.stride(2) == 1),
-            "blocks must end in 16 neighbouring bytes");
-    require(blocks.shape(0) == scales.shape(0) && blocks.shape(1) == scales.shape(1),
-            "blocks [rows, blocks, 16] and scales [rows, blocks] must agree in rows and blocks");
-    return Mxfp4Matrix{
-        static_cast<const std::uint8_t*>(blocks.data()),
-        static_cast<const std::uint8_t*>(scales.data()),
-        blocks.shape(0),
-        blocks.shape(1),
-        static_cast<std::size_t>(blocks.stride(0)),
-        static_cast<std::size_t>(blocks.stride(1)),
-        static_cast<std::size_t>(scales.stride(0)),
-        static_cast<std::size_t>(scales.stride(1)),
-        is_halves ? NibbleOrder::kHalves : NibbleOrder::kAdjacent,
-    };
-}
-
 const char* row_dot_f32_mxfp4w(const char* instruction_set, const ReadOnly& blocks,
                                const ReadOnly& scales, bool is_halves, const ReadOnly& x,
                                const Result& y) {
     const Kernels& kernels = kernels_of(instruction_set);
-    const Mxfp4Matrix matrix = matrix_of(blocks, scales, is_halves);
+    const Mxfp4Matrix matrix = mxfp4_matrix_of(blocks, scales, is_halves);
     const std::size_t columns = matrix.num_blocks * kBlockSize;
     require_strided("x", x, 1, nb::dtype<float>(), "float32");
     require(x.shape(0) == columns, "x must have " + std::to_string(columns) + " numbers, not " +
@@ -134,6 +104,7 @@ NB_MODULE(_kernels, module) {
     module.def("num_threads", &num_threads);
     bind_attention(module);
     bind_bandwidth(module);
+    bind_linear(module);
     module.def("available_instruction_sets", &available_instruction_sets);
     module.def("compiled_instruction_sets", &compiled_instruction_sets);
     module.def("row_dot_f32_mxfp4w", &row_dot_f32_mxfp4w, nb::arg("instruction_set"),

@@ -5,13 +5,15 @@
 // it might be this one (tests/ops/cpu/test_row_dot_native.py checks it).
 #include "../vec/avx512.h"
 
+#include "../kernels/linear_q8_tiles.h"
 #include "../kernels/row_dot_f32_mxfp4w.h"
 
 namespace ossia {
 namespace avx512 {
 
 extern const Kernels kernels;
-const Kernels kernels = {row_dot_f32_mxfp4w};
+const Kernels kernels = {kName,           row_dot_f32_mxfp4w, kTokensAtOnce,
+                         quantise_f32_q8, linear_q8_tiles,    linear_q8_tiles_swiglu};
 
 }  // namespace avx512
 }  // namespace ossia

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "../float16.h"
+
 #define OSSIA_ISA scalar
 
 namespace ossia {
@@ -248,16 +250,7 @@ inline F32x16 scales_of_e8m0(const std::uint8_t* from) {
 
 inline F32x16 scales_of_f16(const std::uint16_t* from) {
     F32x16 result;
-    for (int i = 0; i < 16; ++i) {
-        const std::uint32_t sign = (from[i] & 0x8000u) << 16;
-        const std::uint32_t magnitude = from[i] & 0x7FFFu;
-        if (magnitude >= 0x7C00)
-            result.lane[i] = float_of_bits(sign | 0x7F800000 | (magnitude & 0x3FF) << 13);
-        else if (magnitude >= 0x400)
-            result.lane[i] = float_of_bits(sign | ((magnitude << 13) + (112u << 23)));
-        else  // denormal: so many times 2**-24
-            result.lane[i] = float_of_bits(sign | bits_of(static_cast<float>(magnitude) * 0x1p-24f));
-    }
+    for (int i = 0; i < 16; ++i) result.lane[i] = float_of_f16(from[i]);
     return result;
 }
 

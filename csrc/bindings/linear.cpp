@@ -1,0 +1,199 @@
+// Matrix products over tiles, the experts, and the packing of tiles, for Python.
+#include <nanobind/stl/optional.h>
+
+#include "../experts.h"
+#include "../linear.h"
+#include "checks.h"
+#include "matrices.h"
+
+namespace ossia {
+namespace {
+
+// values [..., row_tiles, blocks, bytes] and scales [..., row_tiles, blocks, 16], with `leading`
+// axes before; rows is what their matrix has.
+Tiles tiles_of(const char* name, const ReadOnly& values, const ReadOnly& scales,
+               std::size_t leading, std::size_t rows) {
+    const std::string what(name);
+    contiguous<std::uint8_t>(name, values, leading + 3);
+    const bool is_mxfp4 = scales.dtype() == nb::dtype<std::uint8_t>();
+    if (!is_mxfp4 && scales.dtype() != kFloat16)
+        throw nb::type_error((what + "'s scales must be uint8 or float16").c_str());
+    const TileFormat format = is_mxfp4 ? TileFormat::kMxfp4 : TileFormat::kQ8;
+    require(scales.ndim() == leading + 3 && is_contiguous(scales),
+            what + "'s scales must be contiguous and have as many axes as the values");
+    for (std::size_t axis = 0; axis < leading + 2; ++axis)
+        require(values.shape(axis) == scales.shape(axis), what + "'s values and scales disagree");
+    require(values.shape(leading + 2) == tile_bytes(format) && scales.shape(leading + 2) == 16,
+            what + " is not cut into tiles of this format");
+    require(values.shape(leading) == num_row_tiles(rows),
+            what + " has not as many rows as the result");
+    return {static_cast<const std::uint8_t*>(values.data()),
+            static_cast<const std::uint8_t*>(scales.data()), rows, values.shape(leading + 1),
+            format};
+}
+
+void require_blocks(const char* name, const Tiles& tiles, std::size_t columns) {
+    require(tiles.blocks == (columns + kBlockSize - 1) / kBlockSize,
+            std::string(name) + " has not as many columns as x");
+}
+
+const char* linear_q8_tiles(const ReadOnly& x, const ReadOnly& values, const ReadOnly& scales,
+                            const std::optional<ReadOnly>& bias, const Writable& y) {
+    const auto* numbers = contiguous<float>("x", x, 2);
+    auto* results = contiguous<float>("y", y, 2);
+    require(x.shape(0) == y.shape(0), "x and y must have as many tokens");
+    const std::size_t rows = y.shape(1);
+    const Tiles weight = tiles_of("weight", values, scales, 0, rows);
+    require_blocks("weight", weight, x.shape(1));
+    const float* added = nullptr;
+    if (bias.has_value()) {
+        added = contiguous<float>("bias", *bias, 1);
+        require_shape("bias", *bias, {rows});
+    }
+    const Kernels& table = kernels();
+    const nb::gil_scoped_release released;
+    return linear(table, weight, added, numbers, x.shape(0), x.shape(1), results);
+}
+
+ExpertTiles expert_tiles_of(const char* name, const ReadOnly& values, const ReadOnly& scales,
+                            const ReadOnly& bias, std::size_t num_experts, std::size_t rows,
+                            std::size_t columns) {
+    const Tiles tiles = tiles_of(name, values, scales, 1, rows);
+    require(values.shape(0) == num_experts, std::string(name) + " has another number of experts");
+    require_blocks(name, tiles, columns);
+    const auto* added = contiguous<float>("bias", bias, 2);
+    require_shape("bias", bias, {num_experts, rows});
+    return {tiles, added};
+}
+
+const char* experts_q8_tiles(const ReadOnly& x, const ReadOnly& expert_ids,
+                             const ReadOnly& expert_weights, const ReadOnly& gate_values,
+                             const ReadOnly& gate_scales, const ReadOnly& gate_bias,
+                             const ReadOnly& up_values, const ReadOnly& up_scales,
+                             const ReadOnly& up_bias, const ReadOnly& down_values,
+                             const ReadOnly& down_scales, const ReadOnly& down_bias, float limit,
+                             const Writable& y) {
+    ExpertsCall call{};
+    call.x = contiguous<float>("x", x, 2);
+    call.tokens = x.shape(0);
+    call.hidden = x.shape(1);
+    call.y = contiguous<float>("y", y, 2);
+    require_shape("y", y, {call.tokens, call.hidden});
+    call.expert_ids = contiguous<std::int32_t>("expert_ids", expert_ids, 2);
+    call.active = expert_ids.shape(1);
+    require_shape("expert_ids", expert_ids, {call.tokens, call.active});
+    call.expert_weights = contiguous<float>("expert_weights", expert_weights, 2);
+    require_shape("expert_weights", expert_weights, {call.tokens, call.active});
+    require(gate_bias.ndim() == 2, "gate_bias must have 2 axes");
+    call.num_experts = gate_bias.shape(0);
+    call.inter = gate_bias.shape(1);
+    call.gate = expert_tiles_of("gate", gate_values, gate_scales, gate_bias, call.num_experts,
+                                call.inter, call.hidden);
+    call.up = expert_tiles_of("up", up_values, up_scales, up_bias, call.num_experts, call.inter,
+                              call.hidden);
+    call.down = expert_tiles_of("down", down_values, down_scales, down_bias, call.num_experts,
+                                call.hidden, call.inter);
+    require(call.gate.first.format == call.up.first.format, "gate and up differ in format");
+    for (std::size_t i = 0; i < call.tokens * call.active; ++i)
+        require(call.expert_ids[i] >= 0 &&
+                    static_cast<std::size_t>(call.expert_ids[i]) < call.num_experts,
+                "expert_ids names an expert that is not there");
+    call.limit = limit;
+    const Kernels& table = kernels();
+    const nb::gil_scoped_release released;
+    return experts(table, call);
+}
+
+// Where tiles of a [rows, blocks * 32] matrix are written.
+std::pair<std::uint8_t*, void*> room_for_tiles(const Writable& values, const Writable& scales,
+                                               TileFormat format, std::size_t rows,
+                                               std::size_t blocks) {
+    auto* bytes = contiguous<std::uint8_t>("values", values, 3);
+    require_shape("values", values, {num_row_tiles(rows), blocks, tile_bytes(format)});
+    require_shape("scales", scales, {num_row_tiles(rows), blocks, kTileRows});
+    const bool is_mxfp4 = format == TileFormat::kMxfp4;
+    require(scales.dtype() == (is_mxfp4 ? nb::dtype<std::uint8_t>() : kFloat16) &&
+                is_contiguous(scales),
+            "scales have the wrong dtype, or are not contiguous");
+    return {bytes, scales.data()};
+}
+
+void pack_mxfp4_tiles(const ReadOnly& blocks, const ReadOnly& scales, bool is_halves,
+                      const Writable& tile_values, const Writable& tile_scales) {
+    const Mxfp4Matrix matrix = mxfp4_matrix_of(blocks, scales, is_halves);
+    const auto [to, to_scales] = room_for_tiles(tile_values, tile_scales, TileFormat::kMxfp4,
+                                                matrix.rows, matrix.num_blocks);
+    const nb::gil_scoped_release released;
+    pack_mxfp4(matrix, to, static_cast<std::uint8_t*>(to_scales));
+}
+
+void pack_q8_tiles(const ReadOnly& values, const ReadOnly& scales, const Writable& tile_values,
+                   const Writable& tile_scales) {
+    require_strided("values", values, 3, nb::dtype<std::int8_t>(), "int8");
+    require_strided("scales", scales, 2, kFloat16, "float16");
+    require(values.shape(2) == kBlockSize && (values.size() == 0 || values.stride(2) == 1),
+            "values must end in 32 neighbouring bytes");
+    require(values.shape(0) == scales.shape(0) && values.shape(1) == scales.shape(1),
+            "values [rows, blocks, 32] and scales [rows, blocks] must agree");
+    const Q8Matrix matrix{static_cast<const std::uint8_t*>(values.data()),
+                          static_cast<const std::uint8_t*>(scales.data()),
+                          values.shape(0),
+                          values.shape(1),
+                          static_cast<std::size_t>(values.stride(0)),
+                          static_cast<std::size_t>(values.stride(1)),
+                          static_cast<std::size_t>(scales.stride(0)) * 2,
+                          static_cast<std::size_t>(scales.stride(1)) * 2};
+    const auto [to, to_scales] =
+        room_for_tiles(tile_values, tile_scales, TileFormat::kQ8, matrix.rows, matrix.num_blocks);
+    const nb::gil_scoped_release released;
+    pack_q8(matrix, to, static_cast<std::uint16_t*>(to_scales));
+}
+
+// numbers [rows, columns]: float32, float16, or uint16 holding the bits of bfloat16.
+void pack_plain_tiles(const ReadOnly& numbers, const Writable& tile_values,
+                      const Writable& tile_scales) {
+    const bool is_f32 = numbers.dtype() == nb::dtype<float>();
+    const bool is_f16 = numbers.dtype() == kFloat16;
+    if (!is_f32 && !is_f16 && numbers.dtype() != nb::dtype<std::uint16_t>())
+        throw nb::type_error("numbers must be float32, float16 or uint16 (bfloat16's bits)");
+    require_strided("numbers", numbers, 2, numbers.dtype(), "");
+    require(numbers.size() == 0 || numbers.shape(1) < 2 || numbers.stride(1) == 1,
+            "columns must be neighbours in memory");
+    const std::size_t width = is_f32 ? 4 : 2;
+    const PlainMatrix matrix{
+        static_cast<const std::uint8_t*>(numbers.data()), numbers.shape(0), numbers.shape(1),
+        static_cast<std::size_t>(numbers.stride(0)) * width,
+        is_f32   ? PlainMatrix::Type::kF32
+        : is_f16 ? PlainMatrix::Type::kF16
+                 : PlainMatrix::Type::kBf16};
+    const auto [to, to_scales] =
+        room_for_tiles(tile_values, tile_scales, TileFormat::kQ8, matrix.rows,
+                       (matrix.columns + kBlockSize - 1) / kBlockSize);
+    const nb::gil_scoped_release released;
+    pack_plain(matrix, to, static_cast<std::uint16_t*>(to_scales));
+}
+
+}  // namespace
+
+void bind_linear(nb::module_& module) {
+    module.def("linear_q8_tiles", &linear_q8_tiles, nb::arg("x").noconvert(),
+               nb::arg("values").noconvert(), nb::arg("scales").noconvert(),
+               nb::arg("bias").noconvert().none(), nb::arg("y").noconvert());
+    module.def("experts_q8_tiles", &experts_q8_tiles, nb::arg("x").noconvert(),
+               nb::arg("expert_ids").noconvert(), nb::arg("expert_weights").noconvert(),
+               nb::arg("gate_values").noconvert(), nb::arg("gate_scales").noconvert(),
+               nb::arg("gate_bias").noconvert(), nb::arg("up_values").noconvert(),
+               nb::arg("up_scales").noconvert(), nb::arg("up_bias").noconvert(),
+               nb::arg("down_values").noconvert(), nb::arg("down_scales").noconvert(),
+               nb::arg("down_bias").noconvert(), nb::arg("limit"), nb::arg("y").noconvert());
+    module.def("pack_mxfp4_tiles", &pack_mxfp4_tiles, nb::arg("blocks").noconvert(),
+               nb::arg("scales").noconvert(), nb::arg("is_halves"),
+               nb::arg("tile_values").noconvert(), nb::arg("tile_scales").noconvert());
+    module.def("pack_q8_tiles", &pack_q8_tiles, nb::arg("values").noconvert(),
+               nb::arg("scales").noconvert(), nb::arg("tile_values").noconvert(),
+               nb::arg("tile_scales").noconvert());
+    module.def("pack_plain_tiles", &pack_plain_tiles, nb::arg("numbers").noconvert(),
+               nb::arg("tile_values").noconvert(), nb::arg("tile_scales").noconvert());
+}
+
+}  // namespace ossia

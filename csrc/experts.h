@@ -1,0 +1,40 @@
+// The mixture of experts: which tokens go to which expert, and in what order results are summed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/table.h"
+
+namespace ossia {
+
+// Matrices of all experts of a layer, one behind the other.
+struct ExpertTiles {
+    Tiles first;           // of expert 0
+    const float* bias;     // [experts, rows]
+    Tiles of(std::size_t expert) const {
+        Tiles tiles = first;
+        const std::size_t blocks = num_row_tiles(first.rows) * first.blocks * expert;
+        tiles.values += blocks * tile_bytes(first.format);
+        tiles.scales += blocks * scale_bytes(first.format);
+        return tiles;
+    }
+    const float* bias_of(std::size_t expert) const { return bias + expert * first.rows; }
+};
+
+struct ExpertsCall {
+    const float* x;                     // [tokens, hidden]
+    const std::int32_t* expert_ids;     // [tokens, active], each below num_experts
+    const float* expert_weights;        // [tokens, active]
+    std::size_t tokens, active, num_experts, hidden, inter;
+    ExpertTiles gate, up;               // [experts, inter, hidden]
+    ExpertTiles down;                   // [experts, hidden, inter]
+    float limit;
+    float* y;                           // [tokens, hidden]
+};
+
+// y = sum over a token's experts of weight * down(swiglu(gate x, up x)), in the order given.
+// Returns the name of the instruction set that ran.
+const char* experts(const Kernels& kernels, const ExpertsCall& call);
+
+}  // namespace ossia
