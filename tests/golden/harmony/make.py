@@ -133,12 +133,16 @@ OUTPUTS: dict[str, str] = {
 }
 
 
+# Without a tool ossia offers no commentary; these cases have none.
+CHANNELS = ["analysis", "final"]
+
+
 def oracle_message(said: Said) -> Message:
     match said["role"]:
         case "system":
             content = SystemContent.new().with_reasoning_effort(
                 ReasoningEffort(said["effort"].capitalize())
-            )
+            ).with_required_channels(CHANNELS)
             if said["current_date"]:
                 content = content.with_conversation_start_date(said["current_date"])
             if "identity" in said:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 
-from ossia.harmony import Channel, Developer, Role, System, special
+from ossia.harmony import BROWSER, Channel, Developer, Role, System, special
 from ossia.harmony.render import system_text
 from ossia.tokenizer.o200k import pre_tokenizer
 from ossia.tune.nano.conversations import Conversation, draw_conversations
@@ -62,7 +62,7 @@ def _parts(conversation: Conversation) -> Iterator[str]:
     for message in conversation.history:
         match message:
             case System():
-                yield system_text(message)
+                yield system_text(message, frozenset({BROWSER.name}))  # names every channel
             case Developer():
                 yield f"# Instructions\n\n{message.instructions}"
             case _:
