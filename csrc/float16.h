@@ -1,11 +1,12 @@
-// IEEE 754 binary16, for processors and compilers without it.
+// IEEE 754 binary16, for processors and compilers without it. Static: a file in targets/ must keep
+// its copies to itself.
 #pragma once
 
 #include <cstdint>
 
 namespace ossia {
 
-inline float float_of_f16(std::uint16_t half) {
+static inline float float_of_f16(std::uint16_t half) {
     const std::uint32_t sign = (half & 0x8000u) << 16;
     const std::uint32_t magnitude = half & 0x7FFFu;
     std::uint32_t bits;
@@ -24,7 +25,7 @@ inline float float_of_f16(std::uint16_t half) {
 }
 
 // To nearest, ties to even; too large becomes infinite, NaN stays NaN.
-inline std::uint16_t f16_of_float(float value) {
+static inline std::uint16_t f16_of_float(float value) {
     std::uint32_t bits;
     __builtin_memcpy(&bits, &value, sizeof bits);
     const auto sign = static_cast<std::uint16_t>(bits >> 16 & 0x8000);

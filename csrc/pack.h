@@ -4,30 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "mxfp4.h"
+#include "rows.h"
 #include "tiles.h"
 
 namespace ossia {
-
-// W [rows, columns] of plain numbers; columns are neighbours in memory.
-struct PlainMatrix {
-    enum class Type { kF32, kF16, kBf16 };
-    const std::uint8_t* numbers;
-    std::size_t rows;
-    std::size_t columns;
-    std::size_t row_stride;  // bytes
-    Type type;
-};
-
-// W [rows, num_blocks * 32] in ggml's Q8_0. Strides are in bytes.
-struct Q8Matrix {
-    const std::uint8_t* values;  // signed bytes [rows, num_blocks, 32], the last axis contiguous
-    const std::uint8_t* scales;  // float16 [rows, num_blocks]
-    std::size_t rows;
-    std::size_t num_blocks;
-    std::size_t values_row_stride, values_stride;
-    std::size_t scales_row_stride, scales_stride;
-};
 
 // Same numbers, other places.
 void pack_mxfp4(const Mxfp4Matrix& matrix, std::uint8_t* values, std::uint8_t* scales);

@@ -1,7 +1,7 @@
 // Matrices as files hold them, from Python's arrays.
 #pragma once
 
-#include "../pack.h"
+#include "../rows.h"
 #include "checks.h"
 
 namespace ossia {
@@ -40,6 +40,41 @@ inline Mxfp4Matrix mxfp4_matrix_of(const ReadOnly& blocks, const ReadOnly& scale
         static_cast<std::size_t>(scales.stride(1)),
         is_halves ? NibbleOrder::kHalves : NibbleOrder::kAdjacent,
     };
+}
+
+inline Q8Matrix q8_matrix_of(const ReadOnly& values, const ReadOnly& scales) {
+    require_strided("values", values, 3, nb::dtype<std::int8_t>(), "int8");
+    require_strided("scales", scales, 2, kFloat16, "float16");
+    require(values.shape(2) == kBlockSize && (values.size() == 0 || values.stride(2) == 1),
+            "values must end in 32 neighbouring bytes");
+    require(values.shape(0) == scales.shape(0) && values.shape(1) == scales.shape(1),
+            "values [rows, blocks, 32] and scales [rows, blocks] must agree");
+    return Q8Matrix{static_cast<const std::uint8_t*>(values.data()),
+                          static_cast<const std::uint8_t*>(scales.data()),
+                          values.shape(0),
+                          values.shape(1),
+                          static_cast<std::size_t>(values.stride(0)),
+                          static_cast<std::size_t>(values.stride(1)),
+                          static_cast<std::size_t>(scales.stride(0)) * 2,
+                          static_cast<std::size_t>(scales.stride(1)) * 2};
+}
+
+// numbers [rows, columns]: float32, float16, or uint16 holding the bits of bfloat16.
+inline PlainMatrix plain_matrix_of(const ReadOnly& numbers) {
+    const bool is_f32 = numbers.dtype() == nb::dtype<float>();
+    const bool is_f16 = numbers.dtype() == kFloat16;
+    if (!is_f32 && !is_f16 && numbers.dtype() != nb::dtype<std::uint16_t>())
+        throw nb::type_error("numbers must be float32, float16 or uint16 (bfloat16's bits)");
+    require_strided("numbers", numbers, 2, numbers.dtype(), "");
+    require(numbers.size() == 0 || numbers.shape(1) < 2 || numbers.stride(1) == 1,
+            "columns must be neighbours in memory");
+    const std::size_t width = is_f32 ? 4 : 2;
+    return PlainMatrix{
+        static_cast<const std::uint8_t*>(numbers.data()), numbers.shape(0), numbers.shape(1),
+        static_cast<std::size_t>(numbers.stride(0)) * width,
+        is_f32   ? PlainMatrix::Type::kF32
+        : is_f16 ? PlainMatrix::Type::kF16
+                 : PlainMatrix::Type::kBf16};
 }
 
 }  // namespace ossia

@@ -48,9 +48,7 @@ struct Q8Format {
     static constexpr int kOffset = kQ8Offset;
     static constexpr float kActivationScale = 1.0f;
 
-    static F32x16 scales(const std::uint8_t* from) {
-        return scales_of_f16(reinterpret_cast<const std::uint16_t*>(from));
-    }
+    static F32x16 scales(const std::uint8_t* from) { return load_f16(from); }
 
     template <std::size_t tokens>
     static void dot_block(const std::uint8_t* values, const std::int8_t* x, I32x16* sums) {

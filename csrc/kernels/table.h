@@ -2,7 +2,7 @@
 // Python. Each returns the name of the instruction set whose code ran, so that a test can know.
 #pragma once
 
-#include "../mxfp4.h"
+#include "../rows.h"
 #include "../tiles.h"
 
 namespace ossia {
@@ -10,9 +10,10 @@ namespace ossia {
 struct Kernels {
     const char* name;  // of the instruction set, by its own account
 
-    // y[row] = sum over columns of W[row, column] * x[column], for every row of W.
-    // `arranged` is x after arrange_columns(), 64-byte aligned; y has room for W.rows.
-    const char* (*row_dot_f32_mxfp4w)(const Mxfp4Matrix& matrix, const float* arranged, float* y);
+    // y[token][row] = W[row] times token, plus bias[row] where there is one; weights are exact.
+    void (*linear_f32_mxfp4w)(const Mxfp4Matrix& weight, const RowsTask& task);
+    void (*linear_f32_q8w)(const Q8Matrix& weight, const RowsTask& task);
+    void (*linear_f32_plainw)(const PlainMatrix& weight, const RowsTask& task);
 
     // The most tokens that the next kernels take side by side, at most kMostTokens.
     std::size_t tokens_at_once;

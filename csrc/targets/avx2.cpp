@@ -5,15 +5,17 @@
 // it might be this one (tests/ops/cpu/test_row_dot_native.py checks it).
 #include "../vec/avx2.h"
 
+#include "../kernels/linear_f32_rows.h"
 #include "../kernels/linear_q8_tiles.h"
-#include "../kernels/row_dot_f32_mxfp4w.h"
 
 namespace ossia {
 namespace avx2 {
 
 extern const Kernels kernels;
-const Kernels kernels = {kName,           row_dot_f32_mxfp4w, kTokensAtOnce,
-                         quantise_f32_q8, linear_q8_tiles,    linear_q8_tiles_swiglu};
+const Kernels kernels = {
+    kName,           linear_f32_mxfp4w, linear_f32_q8w,  linear_f32_plainw,
+    kTokensAtOnce,   quantise_f32_q8,   linear_q8_tiles, linear_q8_tiles_swiglu,
+};
 
 }  // namespace avx2
 }  // namespace ossia

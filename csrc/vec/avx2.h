@@ -214,9 +214,24 @@ inline F32x16 scales_of_e8m0(const std::uint8_t* from) {
             _mm256_castsi256_ps(_mm256_slli_epi32(bytes.upper, 23))};
 }
 
-inline F32x16 scales_of_f16(const std::uint16_t* from) {
+inline F32x16 load_f16(const std::uint8_t* from) {
     const auto* halves = reinterpret_cast<const __m128i*>(from);
     return {_mm256_cvtph_ps(_mm_loadu_si128(halves)), _mm256_cvtph_ps(_mm_loadu_si128(halves + 1))};
+}
+
+inline __m256 widen_bf16(__m128i halves) {
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+}
+
+inline F32x16 load_bf16(const std::uint8_t* from) {
+    const auto* halves = reinterpret_cast<const __m128i*>(from);
+    return {widen_bf16(_mm_loadu_si128(halves)), widen_bf16(_mm_loadu_si128(halves + 1))};
+}
+
+inline F32x16 load_i8(const std::uint8_t* from) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return {_mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes)),
+            _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes)))};
 }
 
 inline std::uint32_t largest_magnitude_bits(F32x16 a, F32x16 b) {

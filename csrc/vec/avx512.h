@@ -131,8 +131,18 @@ inline F32x16 scales_of_e8m0(const std::uint8_t* from) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu8_epi32(bytes), 23));
 }
 
-inline F32x16 scales_of_f16(const std::uint16_t* from) {
+inline F32x16 load_f16(const std::uint8_t* from) {
     return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
+}
+
+inline F32x16 load_bf16(const std::uint8_t* from) {
+    const __m256i halves = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(halves), 16));
+}
+
+inline F32x16 load_i8(const std::uint8_t* from) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+    return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes));
 }
 
 inline std::uint32_t largest_magnitude_bits(F32x16 a, F32x16 b) {

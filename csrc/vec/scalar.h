@@ -37,7 +37,7 @@ inline F32x16 zero() { return F32x16{}; }
 
 inline F32x16 load(const float* from) {
     F32x16 result;
-    for (int i = 0; i < 16; ++i) result.lane[i] = from[i];
+    __builtin_memcpy(result.lane, from, sizeof result.lane);
     return result;
 }
 
@@ -248,9 +248,30 @@ inline F32x16 scales_of_e8m0(const std::uint8_t* from) {
     return result;
 }
 
-inline F32x16 scales_of_f16(const std::uint16_t* from) {
+// Sixteen numbers of another type, from any address.
+inline F32x16 load_f16(const std::uint8_t* from) {
     F32x16 result;
-    for (int i = 0; i < 16; ++i) result.lane[i] = float_of_f16(from[i]);
+    for (int i = 0; i < 16; ++i) {
+        std::uint16_t half;
+        __builtin_memcpy(&half, from + 2 * i, sizeof half);
+        result.lane[i] = float_of_f16(half);
+    }
+    return result;
+}
+
+inline F32x16 load_bf16(const std::uint8_t* from) {
+    F32x16 result;
+    for (int i = 0; i < 16; ++i) {
+        std::uint16_t half;
+        __builtin_memcpy(&half, from + 2 * i, sizeof half);
+        result.lane[i] = float_of_bits(static_cast<std::uint32_t>(half) << 16);
+    }
+    return result;
+}
+
+inline F32x16 load_i8(const std::uint8_t* from) {
+    F32x16 result;
+    for (int i = 0; i < 16; ++i) result.lane[i] = static_cast<std::int8_t>(from[i]);
     return result;
 }
 

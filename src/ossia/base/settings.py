@@ -28,6 +28,32 @@ def instruction_set() -> str | None:
     return os.environ.get("OSSIA_ISA") or None
 
 
+def num_threads() -> int | None:
+    """OSSIA_THREADS: how many threads compute, instead of one for each core.
+
+    Raises:
+        InputError: it is no number from 1 to 1,024.
+    """
+    value = os.environ.get("OSSIA_THREADS")
+    if not value:
+        return None
+    if value.isascii() and value.isdigit() and len(value) <= 4 and 1 <= int(value) <= 1024:
+        return int(value)
+    raise InputError(f"OSSIA_THREADS is {value!r:.40}; expected a number from 1 to 1024")
+
+
+def weights() -> str:
+    """OSSIA_WEIGHTS: how the cpu backend holds weights: packed (default), memory or released.
+
+    Raises:
+        InputError: it is none of the three.
+    """
+    value = os.environ.get("OSSIA_WEIGHTS") or "packed"
+    if value in ("packed", "memory", "released"):
+        return value
+    raise InputError(f"OSSIA_WEIGHTS is {value!r:.40}; expected packed, memory or released")
+
+
 def current_date() -> str | None:
     """OSSIA_DATE: the date told to the model (YYYY-MM-DD) instead of today.
 

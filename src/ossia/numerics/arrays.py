@@ -83,8 +83,42 @@ class Q8Array:
         return Q8Array(self.values[index], self.scales[index])
 
 
-Array = NDArray[Any] | Mxfp4Array | Q8Array
-"""A stored tensor: float32, float16 or bfloat16 in NumPy, or one of the block formats."""
+TILE_ROWS = 16
+"""Rows of a matrix that a ``TiledArray`` interleaves."""
+
+
+@dataclass(frozen=True, eq=False)
+class TiledArray:
+    """A tensor [..., rows, columns] whose rows lie interleaved by 16: see ``tiles``.
+
+    Attributes:
+        values: uint8 [..., row_tiles, blocks, 256] for MXFP4, or 512 for 8-bit values.
+        scales: [..., row_tiles, blocks, 16]: uint8 (E8M0) for MXFP4, float16 for 8-bit values.
+        rows, columns: what the tensor has; tiles are filled up with zeros.
+    """
+
+    values: NDArray[np.uint8]
+    scales: NDArray[Any]
+    rows: int
+    columns: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The logical shape: values, not bytes."""
+        return (*self.scales.shape[:-3], self.rows, self.columns)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the values take, scales included."""
+        return self.values.nbytes + self.scales.nbytes
+
+    def __getitem__(self, index: Any) -> "TiledArray":
+        """A view of some axes before rows."""
+        return TiledArray(self.values[index], self.scales[index], self.rows, self.columns)
+
+
+Array = NDArray[Any] | Mxfp4Array | Q8Array | TiledArray
+"""A stored tensor: float32, float16 or bfloat16 in NumPy, one of the block formats, or tiles."""
 
 Float32 = NDArray[np.float32]
 Int32 = NDArray[np.int32]

@@ -5,12 +5,64 @@ from numpy.typing import NDArray
 
 def available_instruction_sets() -> list[str]: ...
 def compiled_instruction_sets() -> list[str]: ...
-def row_dot_f32_mxfp4w(
-    instruction_set: str,
-    blocks: NDArray[Any],
-    scales: NDArray[Any],
+def use_instruction_set(name: str) -> None: ...
+def linear_f32_mxfp4w(
+    x: NDArray[np.float32],
+    blocks: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
     is_halves: bool,
-    x: NDArray[Any],
+    bias: Any,
     y: NDArray[np.float32],
 ) -> str: ...
+def linear_f32_q8w(
+    x: NDArray[np.float32],
+    values: NDArray[np.int8],
+    scales: NDArray[np.float16],
+    bias: Any,
+    y: NDArray[np.float32],
+) -> str: ...
+def linear_f32_plainw(
+    x: NDArray[np.float32], numbers: NDArray[Any], bias: Any, y: NDArray[np.float32]
+) -> str: ...
+def linear_q8_tiles(
+    x: NDArray[np.float32],
+    values: NDArray[np.uint8],
+    scales: NDArray[Any],
+    bias: Any,
+    y: NDArray[np.float32],
+) -> str: ...
+def experts_q8_tiles(
+    x: NDArray[np.float32],
+    expert_ids: NDArray[np.int32],
+    expert_weights: NDArray[np.float32],
+    gate_values: NDArray[np.uint8],
+    gate_scales: NDArray[Any],
+    gate_bias: Any,
+    up_values: NDArray[np.uint8],
+    up_scales: NDArray[Any],
+    up_bias: Any,
+    down_values: NDArray[np.uint8],
+    down_scales: NDArray[Any],
+    down_bias: Any,
+    limit: float,
+    y: NDArray[np.float32],
+) -> str: ...
+def pack_mxfp4_tiles(
+    blocks: NDArray[np.uint8],
+    scales: NDArray[np.uint8],
+    is_halves: bool,
+    tile_values: NDArray[np.uint8],
+    tile_scales: NDArray[np.uint8],
+) -> None: ...
+def pack_q8_tiles(
+    values: NDArray[np.int8],
+    scales: NDArray[np.float16],
+    tile_values: NDArray[np.uint8],
+    tile_scales: NDArray[np.float16],
+) -> None: ...
+def pack_plain_tiles(
+    numbers: NDArray[Any], tile_values: NDArray[np.uint8], tile_scales: NDArray[np.float16]
+) -> None: ...
+def num_threads() -> int: ...
+def set_num_threads(count: int) -> None: ...
 def xor_words(words: NDArray[np.uint64]) -> int: ...

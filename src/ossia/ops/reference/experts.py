@@ -1,5 +1,7 @@
 """Mixture of experts of the reference backend: the router's choice, and SwiGLU experts."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ossia.numerics.arrays import Array, Float32, Int32
@@ -28,12 +30,30 @@ def experts(
     limit: float,
 ) -> Float32:
     """See ``Ops.experts``."""
+    return mix(
+        linear, x, expert_ids, expert_weights, (gate, up, down), (gate_bias, up_bias, down_bias), limit
+    )
+
+
+def mix(
+    multiply: Callable[[Float32, Array, Array | None], Float32],
+    x: Float32,
+    expert_ids: Int32,
+    expert_weights: Float32,
+    matrices: tuple[Array, Array, Array],
+    biases: tuple[Array, Array, Array],
+    limit: float,
+) -> Float32:
+    """``experts`` over any matrix product, for backends whose weights may lie as in files."""
+    gate, up, down = matrices
+    gate_bias, up_bias, down_bias = biases
     outputs = np.empty((*expert_ids.shape, x.shape[1]), np.float32)  # [tokens, active, hidden]
     for expert in np.unique(expert_ids):  # each expert is dequantised once for all its tokens
         tokens, ranks = np.nonzero(expert_ids == expert)
-        g = linear(x[tokens], gate[expert], gate_bias[expert])  # [chosen tokens, inter]
-        u = linear(x[tokens], up[expert], up_bias[expert])
-        outputs[tokens, ranks] = linear(swiglu(g, u, limit), down[expert], down_bias[expert])
+        g = multiply(x[tokens], gate[expert], gate_bias[expert])  # [chosen tokens, inter]
+        u = multiply(x[tokens], up[expert], up_bias[expert])
+        inner = swiglu(g, u, limit)  # [chosen tokens, inter]
+        outputs[tokens, ranks] = multiply(inner, down[expert], down_bias[expert])
     y = np.zeros_like(x)
     for rank in range(expert_ids.shape[1]):  # always from the highest weight to the lowest
         y += outputs[:, rank] * expert_weights[:, rank, None]

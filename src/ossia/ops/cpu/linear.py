@@ -1,0 +1,31 @@
+"""Matrix products and row look-ups of the cpu backend."""
+
+import numpy as np
+
+from ossia.numerics.arrays import Array, Float32, Int32, TiledArray
+from ossia.numerics.dequantize import to_float32
+from ossia.ops.cpu import _kernels
+from ossia.ops.cpu.released import linear_released
+
+
+def embed(embedding: Array, token_ids: Int32) -> Float32:
+    """See ``Ops.embed``. Only the rows asked for are read."""
+    return to_float32(embedding[token_ids])  # [tokens, hidden]
+
+
+def linear(x: Float32, weight: Array, bias: Array | None = None) -> Float32:
+    """See ``Ops.linear``.
+
+    A tiled weight meets x rounded to 8 bits, one scale for every 32 columns; any other is computed
+    with as it is, in float32.
+    """
+    if not isinstance(weight, TiledArray):
+        return linear_released(x, weight, bias)
+    y = np.empty((len(x), weight.rows), np.float32)
+    _kernels.linear_q8_tiles(x, weight.values, weight.scales, bias, y)
+    return y
+
+
+def gather_rows(x: Float32, rows: Int32) -> Float32:
+    """See ``Ops.gather_rows``."""
+    return x[rows]  # [outputs, hidden]

@@ -1,0 +1,47 @@
+"""From weights as files hold them to those that the kernels read fastest."""
+
+import numpy as np
+
+from ossia.numerics.arrays import TILE_ROWS, Array, Mxfp4Array, NibbleOrder, Q8Array, TiledArray
+from ossia.numerics.bf16 import BF16
+from ossia.numerics.tiles import num_blocks, num_row_tiles
+from ossia.ops.cpu import _kernels
+
+
+def pack(weight: Array) -> TiledArray:
+    """See ``Ops.pack``: MXFP4 keeps its bits, Q8_0 its values; all else is rounded to 8 bits.
+
+    Plain numbers get one float16 scale for every 32 columns, as in Q8_0. A block with a number
+    that is none or beyond the format gets a scale that is none, so that results show it.
+    """
+    if isinstance(weight, TiledArray):
+        return weight
+    rows, columns = weight.shape[-2:]
+    is_mxfp4 = isinstance(weight, Mxfp4Array)
+    leading = (*weight.shape[:-2], num_row_tiles(rows), num_blocks(columns))
+    tiled = TiledArray(
+        np.empty((*leading, 256 if is_mxfp4 else 512), np.uint8),
+        np.empty((*leading, TILE_ROWS), np.uint8 if is_mxfp4 else np.float16),
+        rows,
+        columns,
+    )
+    if len(weight.shape) == 2:
+        _pack_matrix(weight, tiled)
+    else:
+        for expert in range(weight.shape[0]):
+            _pack_matrix(weight[expert], tiled[expert])
+    return tiled
+
+
+def _pack_matrix(weight: Array, tiled: TiledArray) -> None:
+    """One matrix [rows, columns]."""
+    match weight:
+        case Mxfp4Array(blocks, scales, order):
+            is_halves = order is NibbleOrder.HALVES
+            _kernels.pack_mxfp4_tiles(blocks, scales, is_halves, tiled.values, tiled.scales)
+        case Q8Array(values, scales):
+            _kernels.pack_q8_tiles(values, scales, tiled.values, tiled.scales)
+        case _:
+            assert isinstance(weight, np.ndarray)
+            numbers = weight.view(np.uint16) if weight.dtype == BF16 else weight
+            _kernels.pack_plain_tiles(numbers, tiled.values, tiled.scales)
