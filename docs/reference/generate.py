@@ -14,7 +14,7 @@ from ossia.base import errors, settings
 
 FOLDER = Path(__file__).parent
 OSSIA = Path(sys.executable).with_name("ossia")
-VERBS = ("run", "show", "convert", "synth")
+VERBS = ("run", "show", "bench", "convert", "synth")
 MADE = "<!-- Made by scripts/reference; edit the code, not this page. -->\n\n"
 
 

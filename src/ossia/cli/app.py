@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ossia import __version__
+from ossia.cli.bench import bench
 from ossia.cli.convert import convert
 from ossia.cli.failures import reported
 from ossia.cli.run import run
@@ -44,6 +45,7 @@ def ossia(
       ossia run ~/models/gpt-oss-20b        talk with a model on this disk
       cat notes.txt | ossia run nano "Say this in one line"
       ossia show ~/models/gpt-oss-20b       what it is, and what memory it takes
+      ossia bench ~/models/gpt-oss-20b      how fast it runs here
 
     MODEL is nano, the small model inside the package, or the path of a gpt-oss checkpoint: a
     Hugging Face folder, an original/ folder or a GGUF file.
@@ -53,6 +55,7 @@ def ossia(
 for verb, short in (
     (run, "Ask a model, or talk with it."),
     (show, "Tell what a model is."),
+    (bench, "Measure how fast a model runs here."),
     (convert, "Write a checkpoint in another layout."),
     (synth, "Write a checkpoint of random weights."),
 ):

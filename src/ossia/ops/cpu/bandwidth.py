@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ossia.base.errors import ResourceError
 from ossia.ops.cpu import _kernels
 
-PROBE_BYTES = 1 << 30
+PROBE_BYTES = 1 << 29
 """Far more than any cache holds."""
 
 
