@@ -1,7 +1,9 @@
 """The parser: well-formed output as the oracle reads it, malformed output as its file says."""
 
 import json
+import os
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,6 +23,9 @@ GOLDEN: list[dict[str, Any]] = json.loads(
 )
 MALFORMED = sorted((TESTS / "malformed" / "harmony").glob("*.json"))
 """Each file: the output (text with control tokens by name, raw bytes, raw ids), and what it is."""
+
+NUM_SEEDS = int(os.environ.get("OSSIA_TEST_EXAMPLES", "30"))
+"""Hundreds of random sequences in a plain run; 10,000 make a million and take some minutes."""
 
 
 def parse(tokenizer: Tokenizer, ids: list[int]) -> tuple[Parser, list[Delta]]:
@@ -55,7 +60,8 @@ def test_well_formed_output_is_read_as_openai_harmony_reads_it(small, encode, ca
 def test_the_oracles_ids_give_the_oracles_pieces(o200k, case) -> None:
     parser, deltas = parse(o200k, case["ids"])
     assert parser.messages == messages_of(case["messages"])
-    assert [{"channel": str(d.channel), "text": d.text} for d in deltas] == case["deltas"]
+    pieces = [{"channel": str(d.channel), "text": d.text} for d in deltas if d.text]
+    assert pieces == case["deltas"]
 
 
 def malformed_ids(tokenizer: Tokenizer, encode: Any, output: Any) -> list[int]:
@@ -102,7 +108,10 @@ def test_whatever_pieces_come_no_text_of_a_message_is_lost(small, encode, pieces
     parser, deltas = parse(small, encode(text))
     said = "".join(message.text for message in parser.messages)
     assert "".join(delta.text for delta in deltas) == said
-    assert all(delta.text and "�" not in delta.text for delta in deltas)
+    assert all(delta.text or delta.recipient for delta in deltas)
+    assert not any("�" in delta.text for delta in deltas)
+    calls = [message for message in parser.messages if message.recipient]
+    assert [d.recipient for d in deltas if not d.text] == [call.recipient for call in calls]
     assert not any(f"<|{name}|>" in said for name in ("start", "end", "message", "channel"))
     assert set(parser.repairs) <= set(Repair)
     at = 0
@@ -134,8 +143,29 @@ def bodies(pieces: list[str]) -> list[str]:
 @given(st.lists(st.one_of(st.integers(0, 280), st.integers(-(2**40), 2**40)), max_size=80))
 @settings(max_examples=400)
 def test_any_ids_at_all_end_in_complete_messages(small, ids) -> None:
-    parser, deltas = parse(small, ids)
-    assert "".join(d.text for d in deltas) == "".join(m.text for m in parser.messages)
+    check_stream(small, ids)
+
+
+@given(st.integers(0, 2**64))
+@settings(max_examples=NUM_SEEDS)
+def test_a_hundred_random_sequences_for_each_seed(small, encode, seed) -> None:
+    """Control tokens, words of the format and noise in any order."""
+    random = Random(seed)
+    pieces = [encode(piece) for piece in PIECES]
+    for _ in range(100):
+        ids: list[int] = []
+        for _ in range(random.randrange(24)):
+            is_piece = random.random() < 0.9
+            ids += random.choice(pieces) if is_piece else [random.randrange(-2, 290)]
+        check_stream(small, ids)
+
+
+def check_stream(tokenizer: Tokenizer, ids: list[int]) -> None:
+    """Whatever comes, the events are complete and say what the messages say."""
+    parser, deltas = parse(tokenizer, ids)
+    assert "".join(d.text for d in deltas) == "".join(m.text for m in parser.messages), ids
+    starts = [d.recipient for d in deltas if not d.text]
+    assert starts == [m.recipient for m in parser.messages if m.recipient], ids
     assert parser.channel is None
     repairs = parser.repairs
     assert list(parser.finish()) == []
@@ -188,6 +218,40 @@ def test_text_comes_as_soon_as_it_is_certain(small, encode) -> None:
     assert not parser.feed(small.special("<|return|>"))
     assert parser.channel is None
     assert parser.messages == (ParsedMessage(Channel.FINAL, None, None, "42"),)
+
+
+def test_a_call_begins_with_an_event_even_when_it_has_no_arguments(small, encode) -> None:
+    header = "<|channel|>commentary to=functions.f<|message|>"
+    begun = Delta(Channel.COMMENTARY, "functions.f", "")
+    _, deltas = parse(small, encode(f"{header}<|call|>"))
+    assert deltas == [begun]
+    _, deltas = parse(small, encode(f"{header}<|end|><|start|>assistant{header}{{}}<|call|>"))
+    assert [d for d in deltas if not d.text] == [begun, begun]
+    _, deltas = parse(small, encode("<|channel|>commentary to=functions.f<|call|>"))
+    assert deltas == [begun]
+
+
+@pytest.mark.parametrize(
+    ("output", "is_over"),
+    [
+        ("<|channel|>analysis<|message|>Hm.<|end|>", False),
+        ("<|channel|>final<|message|>42", False),
+        ("<|channel|>final<|message|>42<|end|>", True),
+        ("<|channel|>final<|message|>42<|return|>", True),
+        ("<|channel|>final<|message|> <|end|>", False),
+        ("<|channel|>final to=functions.f<|message|>{}<|end|>", False),
+        ("<|channel|>finalx<|message|>We should say 42.<|end|>", False),
+        ("<|channel|>We should say what it is.<|end|>", False),
+        ("<|channel|>commentary to=functions.f<|message|>{}<|call|>", True),
+        ("<|channel|>final<|message|>42<|endoftext|>", True),
+        ("<|channel|>final<|message|>42<|end|><|start|>user<|message|>And", True),
+    ],
+)
+def test_the_turn_is_over_when_an_answer_is(small, encode, output, is_over) -> None:
+    parser = Parser(small)
+    for token_id in encode(output):
+        parser.feed(token_id)
+    assert parser.is_turn_over is is_over
 
 
 def test_an_answer_without_its_message_token_streams_too(small, encode) -> None:

@@ -9,6 +9,7 @@ it, and tells what is no header at all. It knows neither token ids nor what came
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum, auto
 
 from ossia.harmony.messages import Channel, Role
@@ -92,8 +93,18 @@ _ROLES = "|".join(Role)
 _ROLE = re.compile(rf"\s*({_ROLES})(?=to=|{_CHANNELS}|[^a-z]|$)")
 _SAME_ROLE = re.compile(r"\s*(assistant)\s*$")
 _CHANNEL = re.compile(rf"\s*({_CHANNELS})(?=to=|[^a-z]|$)")
-_CONTENT_TYPE = re.compile(r"([A-Za-z][\w.+/-]*)")
-_RECIPIENT = re.compile(r"(\s*(?:\S+\s+)??)to=([\w.:/-]+)")  # at most one word before it
+_WORD = re.compile(r"[A-Za-z][\w.+/-]*")
+_CONTENT_TYPE = re.compile(  # an unknown one only where nothing but arguments follows
+    r"\s*(json(?=to=|[^a-z]|$)|code(?!\w)|[A-Za-z][\w.+/-]*(?=\s*(?:to=|[{\[\"]|$)))"
+)
+_ARGUMENTS_TYPE = re.compile(r"\s*(json|code)(?=[\s{]|$)")
+_TOOL = r"(?:functions\.[\w.:/-]+|browser\.\w+|python|container\.exec)"
+_RECIPIENT = re.compile(  # at most one word before it
+    rf"(\s*(?:\S+\s+)??)to=(\s?{_TOOL}|[\w.:/-]+)"
+)
+_TOOL_ALONE = re.compile(rf"\s*({_TOOL})(?=[\s{{]|$)")
+_CHANNEL_IN_ROLE = re.compile(rf'\s*({_CHANNELS})(?=\s*to=|[A-Z0-9{{\["]|[^\x00-\x7f])')
+_NOBODY = frozenset({*Role, *Channel, "all"})
 
 
 def read_header(fields: Sequence[Field]) -> Reading:
@@ -109,12 +120,23 @@ def read_header(fields: Sequence[Field]) -> Reading:
             case Part.CHANNEL:
                 repairs += [Repair.SECOND_CHANNEL] if channel else []
                 channel = Channel(word) if word else channel
+            case Part.CONSTRAIN if word and _TOOL_ALONE.fullmatch(word):
+                text = f" {word}{text}"  # no type: the model forgot to= and wrote this instead
             case Part.CONSTRAIN:
                 content_type = word or content_type
             case _ if word not in (None, Role.ASSISTANT):
                 repairs.append(Repair.OTHER_ROLE)
-        rest += _take_recipients(text, recipients)
-    tools = [name for name in recipients if name not in frozenset(Role)]
+            case _ if word or field.part is Part.AFTER_ROLE:
+                glued, text = _take(_CHANNEL_IN_ROLE, text)
+                channel = Channel(glued) if glued else channel
+                repairs += [Repair.MISSING_CHANNEL] if glued else []
+        text = _take_recipients(text, recipients)
+        if not recipients and field.part in (Part.CHANNEL, Part.CONSTRAIN):
+            name, text = _take(_TOOL_ALONE, text)
+            recipients += [name] if name else []
+            repairs += [Repair.MISSING_TO] if name else []
+        rest += text
+    tools = [name for name in recipients if name not in _NOBODY]
     repairs += [Repair.NO_TOOL] * (len(recipients) - len(tools))
     repairs += [Repair.SECOND_RECIPIENT] if len(tools) > 1 else []
     has_token = any(field.part is Part.CHANNEL for field in fields)
@@ -143,7 +165,7 @@ def close_header(reading: Reading) -> Header:
         repairs.append(Repair.MISSING_CHANNEL if is_missing else Repair.UNKNOWN_CHANNEL)
         channel = _nearest_channel(name, reading)
     if words:
-        is_type = len(words) == 1 and content_type is None and _CONTENT_TYPE.fullmatch(words[0])
+        is_type = len(words) == 1 and content_type is None and _WORD.fullmatch(words[0])
         repairs += [] if is_type else [Repair.HEADER_WORDS]
         content_type = " ".join(words) if content_type is None else content_type
     return Header(channel, reading.recipient, content_type, "", tuple(repairs))
@@ -157,8 +179,10 @@ def break_header(reading: Reading) -> Header:
         is_unknown = reading.has_channel_token and reading.rest.strip()
         repairs.append(Repair.UNKNOWN_CHANNEL if is_unknown else Repair.MISSING_CHANNEL)
     repairs.append(Repair.MISSING_MESSAGE)
-    text = reading.rest.lstrip()
-    return Header(channel, reading.recipient, reading.content_type, text, tuple(repairs))
+    text, content_type = reading.rest.lstrip(), reading.content_type
+    if reading.recipient and content_type is None:
+        content_type, text = _take(_ARGUMENTS_TYPE, text)
+    return Header(channel, reading.recipient, content_type, text.lstrip(), tuple(repairs))
 
 
 def is_cut(last: Field, reading: Reading) -> bool:
@@ -170,9 +194,12 @@ def is_cut(last: Field, reading: Reading) -> bool:
 
 
 def _nearest_channel(name: str, reading: Reading) -> Channel:
-    """The channel that a wrong name holds; else where a message such as this belongs."""
-    if found := re.search(_CHANNELS, name):
+    """The channel that a wrong name holds or resembles; else where such a message belongs."""
+    word = name.lower()
+    if found := re.search(_CHANNELS, word):
         return Channel(found[0])
+    if near := get_close_matches(word, list(Channel), n=1, cutoff=0.75):
+        return Channel(near[0])
     return Channel.COMMENTARY if reading.recipient else Channel.FINAL
 
 
@@ -185,6 +212,6 @@ def _take(pattern: re.Pattern[str], text: str) -> tuple[str | None, str]:
 def _take_recipients(text: str, recipients: list[str]) -> str:
     """Moves every ``to=NAME`` near the beginning into ``recipients``; returns what is left."""
     while found := _RECIPIENT.match(text):
-        recipients.append(found[2])
+        recipients.append(found[2].strip())
         text = found[1] + text[found.end() :]
     return text

@@ -37,7 +37,10 @@ _CONTROLS = (
 
 @dataclass(frozen=True)
 class Delta:
-    """A piece of a message's text, never empty, never half a character."""
+    """A piece of a message's text, never half a character.
+
+    It is empty once at the beginning of every call, which need not have any text, and else never.
+    """
 
     channel: Channel
     recipient: str | None
@@ -92,6 +95,16 @@ class Parser:
         self._state: _State = _InHeader([Field(Part.AFTER_ROLE)])
         self._repairs: list[Repair] = []
         self._messages: list[ParsedMessage] = []
+        self._is_turn_over = False
+
+    @property
+    def is_turn_over(self) -> bool:
+        """Whether the model has said all, so that no more tokens need be asked of it.
+
+        It has after a token that stops it, and after a sound final message that ends with
+        ``<|end|>``, as those in its prompt do: what follows would be somebody else's turn.
+        """
+        return self._is_turn_over
 
     @property
     def channel(self) -> Channel | None:
@@ -161,6 +174,7 @@ class Parser:
 
     def _control(self, name: str) -> list[Delta]:
         """A control token, where it belongs and where it does not."""
+        self._is_turn_over |= name in special.STOPS or (name == special.END and self._is_answered())
         match self._state, name:
             case _InHeader(fields), special.MESSAGE:
                 return self._begin_message(fields, close_header(read_header(fields)))
@@ -183,7 +197,8 @@ class Parser:
             self._repairs.append(Repair.MISSING_START)
         self._repairs += header.repairs
         self._state = _InBody(header)
-        return self._text(header.text)
+        call = [Delta(header.channel, header.recipient, "")] if header.recipient else []
+        return call + self._text(header.text)
 
     def _name_channel(self, fields: list[Field]) -> list[Delta]:
         """``<|channel|>`` in a header; if text stands before it, a header of its own."""
@@ -240,6 +255,13 @@ class Parser:
         deltas = self._begin_message(fields, break_header(reading))
         self._end_message()
         return deltas
+
+    def _is_answered(self) -> bool:
+        """Whether the message under way is an answer, by its own header and not by a repair."""
+        match self._state:
+            case _InBody(Header(Channel.FINAL, None, repairs=()), pieces):
+                return any(map(str.strip, pieces))
+        return False
 
     def _end_message(self) -> None:
         if isinstance(self._state, _InBody):

@@ -30,6 +30,9 @@ class Repair(StrEnum):
     SECOND_RECIPIENT = "second_recipient"
     """``<|channel|>commentary to=functions.a to=functions.b<|message|>``: the first one counts."""
 
+    MISSING_TO = "missing_to"
+    """``<|channel|>commentary functions.get_weather<|message|>``: a recipient without ``to=``."""
+
     NO_TOOL = "no_tool"
     """``<|channel|>commentary to=assistant<|message|>``: a recipient that is nobody to call."""
 
