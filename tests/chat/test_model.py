@@ -76,7 +76,7 @@ def test_a_well_formed_answer_needs_no_repair(scripted) -> None:
 
 def test_a_call_comes_with_its_tool(scripted) -> None:
     *events, done = answer(scripted(" to=x<|message|>{}<|call|>"), GREEDY)
-    assert events == [ToolCall("x", "{"), ToolCall("x", "}")]
+    assert events == [ToolCall("x", ""), ToolCall("x", "{"), ToolCall("x", "}")]
     assert isinstance(done, Done)
     assert done.messages == (ParsedMessage(Channel.COMMENTARY, "x", None, "{}"),)
     assert done.reason == "stop"
