@@ -262,5 +262,55 @@ inline std::int32_t round_to_bytes(std::int8_t* to, F32x16 a) {
     return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1)));
 }
 
+// Pairs of bfloat16 (csrc/kv_pages.h).
+constexpr std::size_t kAttentionRows = 4;
+constexpr std::size_t kAttentionVectors = 1;
+
+struct Pairs16 {
+    F32x16 first, second;
+};
+
+struct Pair {
+    float first, second;
+};
+
+inline Pairs16 load_pairs(const std::uint16_t* from) {
+    const auto* halves = reinterpret_cast<const __m256i*>(from);
+    const __m256i lower = _mm256_loadu_si256(halves), upper = _mm256_loadu_si256(halves + 1);
+    const __m256i mask = _mm256_set1_epi32(static_cast<int>(0xFFFF0000));
+    return {{_mm256_castsi256_ps(_mm256_slli_epi32(lower, 16)),
+             _mm256_castsi256_ps(_mm256_slli_epi32(upper, 16))},
+            {_mm256_castsi256_ps(_mm256_and_si256(lower, mask)),
+             _mm256_castsi256_ps(_mm256_and_si256(upper, mask))}};
+}
+
+inline void store_pairs(Pair* to, F32x16 lower, F32x16 upper) {
+    store(&to[0].first, lower);
+    store(&to[8].first, upper);
+}
+
+inline F32x16 dot_pairs(F32x16 sum, Pairs16 pairs, const Pair* pair) {
+    sum = fma(pairs.first, broadcast(pair->first), sum);
+    return fma(pairs.second, broadcast(pair->second), sum);
+}
+
+inline F32x16 keep_lanes(F32x16 a, int first, int last) {
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    const auto keep = [=](__m256 eight, __m256i lane) {
+        const __m256i outside = _mm256_or_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(first), lane),
+                                                _mm256_cmpgt_epi32(lane, _mm256_set1_epi32(last)));
+        return _mm256_blendv_ps(eight, _mm256_set1_ps(-__builtin_inff()),
+                                _mm256_castsi256_ps(outside));
+    };
+    return {keep(a.lower, lanes), keep(a.upper, _mm256_add_epi32(lanes, _mm256_set1_epi32(8)))};
+}
+
+inline float largest(F32x16 a) {
+    const __m256 eight = _mm256_max_ps(a.lower, a.upper);
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
 }  // namespace avx2
 }  // namespace ossia

@@ -6,12 +6,21 @@
 #include <cstddef>
 #include <cstdint>
 
+// The same words serve two instruction sets, of which one has dot products of bfloat16 besides.
+#ifdef __AVX512BF16__
+#define OSSIA_ISA avx512bf16
+#else
 #define OSSIA_ISA avx512
+#endif
 
 namespace ossia {
-namespace avx512 {
+namespace OSSIA_ISA {
 
+#ifdef __AVX512BF16__
+constexpr const char* kName = "avx512bf16";
+#else
 constexpr const char* kName = "avx512";
+#endif
 constexpr int kRowsAtOnce = 2;  // 4 gain nothing from memory (benchmarks/LOG.md)
 
 using F32x16 = __m512;
@@ -158,5 +167,70 @@ inline std::int32_t round_to_bytes(std::int8_t* to, F32x16 a) {
     return _mm512_reduce_add_epi32(integers);
 }
 
-}  // namespace avx512
+// Pairs of bfloat16 (csrc/kv_pages.h).
+constexpr std::size_t kAttentionRows = 8;
+constexpr std::size_t kAttentionVectors = 2;
+
+#ifdef __AVX512BF16__
+
+using Pairs16 = __m512i;
+
+// Two bfloat16: queries and weights are rounded to meet keys and values.
+using Pair = std::uint32_t;
+
+inline Pairs16 load_pairs(const std::uint16_t* from) { return _mm512_loadu_si512(from); }
+
+inline void store_pairs(Pair* to, F32x16 lower, F32x16 upper) {
+    const __m512bh pairs = _mm512_cvtne2ps_pbh(upper, lower);
+    __builtin_memcpy(to, &pairs, sizeof pairs);
+}
+
+inline F32x16 dot_pairs(F32x16 sum, Pairs16 pairs, const Pair* pair) {
+    const __m512i same = _mm512_set1_epi32(static_cast<int>(*pair));
+    return _mm512_dpbf16_ps(sum, reinterpret_cast<__m512bh>(pairs),
+                            reinterpret_cast<__m512bh>(same));
+}
+
+#else
+
+struct Pairs16 {
+    F32x16 first, second;
+};
+
+struct Pair {
+    float first, second;
+};
+
+inline Pairs16 load_pairs(const std::uint16_t* from) {
+    const __m512i pairs = _mm512_loadu_si512(from);
+    const __m512i mask = _mm512_set1_epi32(static_cast<int>(0xFFFF0000));
+    return {_mm512_castsi512_ps(_mm512_slli_epi32(pairs, 16)),
+            _mm512_castsi512_ps(_mm512_and_si512(pairs, mask))};
+}
+
+inline void store_pairs(Pair* to, F32x16 lower, F32x16 upper) {
+    store(&to[0].first, lower);
+    store(&to[8].first, upper);
+}
+
+inline F32x16 dot_pairs(F32x16 sum, Pairs16 pairs, const Pair* pair) {
+    sum = fma(pairs.first, broadcast(pair->first), sum);
+    return fma(pairs.second, broadcast(pair->second), sum);
+}
+
+#endif
+
+inline F32x16 keep_lanes(F32x16 a, int first, int last) {
+    const unsigned kept = ((1u << (last + 1)) - 1) & ~((1u << first) - 1);
+    return _mm512_mask_mov_ps(_mm512_set1_ps(-__builtin_inff()), static_cast<__mmask16>(kept), a);
+}
+
+inline float largest(F32x16 a) {
+    const __m256 eight = _mm256_max_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+}  // namespace OSSIA_ISA
 }  // namespace ossia

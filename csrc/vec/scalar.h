@@ -298,5 +298,56 @@ inline std::int32_t round_to_bytes(std::int8_t* to, F32x16 a) {
     return sum;
 }
 
+// Pairs of bfloat16 and what they meet (csrc/kv_pages.h): rows and vectors of a kernel's inner loop.
+constexpr std::size_t kAttentionRows = 4;
+constexpr std::size_t kAttentionVectors = 1;
+
+// 16 pairs of bfloat16, widened.
+struct Pairs16 {
+    F32x16 first, second;
+};
+
+// A pair of numbers as dot_pairs takes it.
+struct Pair {
+    float first, second;
+};
+
+inline Pairs16 load_pairs(const std::uint16_t* from) {
+    Pairs16 result;
+    for (int i = 0; i < 16; ++i) {
+        result.first.lane[i] = float_of_bits(static_cast<std::uint32_t>(from[2 * i]) << 16);
+        result.second.lane[i] = float_of_bits(static_cast<std::uint32_t>(from[2 * i + 1]) << 16);
+    }
+    return result;
+}
+
+// Writes 32 neighbouring numbers as 16 pairs.
+inline void store_pairs(Pair* to, F32x16 lower, F32x16 upper) {
+    for (int i = 0; i < 8; ++i) {
+        to[i] = {lower.lane[2 * i], lower.lane[2 * i + 1]};
+        to[8 + i] = {upper.lane[2 * i], upper.lane[2 * i + 1]};
+    }
+}
+
+// Adds to each lane its pair times the one pair.
+inline F32x16 dot_pairs(F32x16 sum, Pairs16 pairs, const Pair* pair) {
+    sum = fma(pairs.first, broadcast(pair->first), sum);
+    return fma(pairs.second, broadcast(pair->second), sum);
+}
+
+// Lanes first to last as they are, the others minus infinity; 0 <= first <= 16, -1 <= last <= 15.
+inline F32x16 keep_lanes(F32x16 a, int first, int last) {
+    for (int i = 0; i < 16; ++i)
+        if (i < first || i > last) a.lane[i] = -__builtin_inff();
+    return a;
+}
+
+// The largest of all lanes; any where one is no number.
+inline float largest(F32x16 a) {
+    for (int i = 1; i < 16; ++i)
+        if (a.lane[i] > a.lane[0]) a.lane[0] = a.lane[i];
+    return a.lane[0];
+}
+
 }  // namespace scalar
 }  // namespace ossia
