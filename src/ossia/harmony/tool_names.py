@@ -98,7 +98,7 @@ def mend(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = "_".join(re.findall(r"[A-Za-z0-9_-]+", plain)).strip("-")[:MAX_LENGTH]
     if not words.strip("_"):
-        return "tool"
+        return "function"
     if not _LEGAL.fullmatch(words):
         words = f"tool_{words}"[:MAX_LENGTH]
     return f"{words[: MAX_LENGTH - 5]}_tool" if words.casefold() in TRAINED else words

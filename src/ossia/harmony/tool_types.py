@@ -264,7 +264,8 @@ def _is_union(kind: str) -> bool:
 
 def _both(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """What two schemas say together; where they differ, what the first says."""
-    members = {**_mapping(second.get("properties")), **_mapping(first.get("properties"))}
+    ours, theirs = _mapping(first.get("properties")), _mapping(second.get("properties"))
+    members = {**ours, **theirs, **ours}
     required = [*_list(first.get("required")), *_list(second.get("required"))]
     both = {**second, **first}
     return both | ({"properties": members} if members else {}) | {"required": required}
