@@ -20,7 +20,7 @@ from ossia.checkpoint import open_checkpoint
 from ossia.engine import Engine
 from ossia.engine.memory import PREFILL_CHUNK, check_context
 from ossia.engine.request import Sequence
-from ossia.model import Config, load_params
+from ossia.model import Config, prepare_params
 from ossia.ops.cpu import _kernels, active_instruction_set
 from ossia.ops.cpu.bandwidth import probe_memory, read_bandwidth
 from ossia.ops.select import select_backend
@@ -72,10 +72,11 @@ class Bench:
         self.workload = workload
         self.source = open_checkpoint(hub.resolve(name))
         self.config = Config.from_mapping(self.source.config)
-        check_context(self.config, workload.room)
         self.backend = select_backend(backend)
         self.ops = ObservedOps(self.backend.ops)
-        self.params = load_params(self.source, self.config.num_layers)
+        check_context(self.config, workload.room, self.backend.ops.kv_item_bytes())
+        prepared = prepare_params(self.source, self.config.num_layers, self.backend.ops)
+        self.params, self.holding = prepared.params, prepared.holding
         self.engine = Engine(self.params, self.config, cast("Ops", self.ops), workload.room)
         self.load_seconds = time.perf_counter() - start
         self._peak_of_loading = peak_resident()

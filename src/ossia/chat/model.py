@@ -19,11 +19,12 @@ from ossia.chat.events import (
     ToolCall,
     Usage,
 )
-from ossia.checkpoint import Source, open_checkpoint
+from ossia.checkpoint import Progress, Source, open_checkpoint
+from ossia.checkpoint.stored import silent
 from ossia.engine import Engine, Request, Sampling, Token, largest_context
 from ossia.engine.memory import available_memory, check_context
 from ossia.harmony import Channel, Delta, Message, Parser, check_vocabulary, render, stop_token_ids
-from ossia.model import Config, load_params
+from ossia.model import Config, prepare_params
 from ossia.ops.select import Backend, select_backend
 from ossia.tokenizer import Tokenizer, load_tokenizer
 
@@ -57,13 +58,18 @@ class Settings:
 
 @dataclass(frozen=True, eq=False)
 class ChatModel:
-    """A loaded model: one checkpoint with its vocabulary, on one backend."""
+    """A loaded model: one checkpoint with its vocabulary, on one backend.
+
+    Attributes:
+        holding: how its weights are held, in words for the user.
+    """
 
     source: Source
     config: Config
     tokenizer: Tokenizer
     backend: Backend
     engine: Engine
+    holding: str
 
     @property
     def context(self) -> int:
@@ -72,13 +78,19 @@ class ChatModel:
 
     @classmethod
     def load(
-        cls, name: str, *, backend: str | None = None, context: int | None = None
+        cls,
+        name: str,
+        *,
+        backend: str | None = None,
+        context: int | None = None,
+        packing: Progress = silent,
     ) -> "ChatModel":
-        """Opens a model by name or path; weights are mapped, not read.
+        """Opens a model by name or path; weights are mapped, and where it pays packed once.
 
         Args:
             backend: see ``ops.select``.
             context: tokens to make room for; None is the most that half of the free memory holds.
+            packing: told bytes of weights packed and in all, while that goes on.
 
         Raises:
             OssiaError: the model, its vocabulary, the backend or the context cannot be had.
@@ -89,9 +101,10 @@ class ChatModel:
         tokenizer = load_tokenizer(json=files.json, ranks=files.ranks, gguf=files.gguf)
         check_vocabulary(tokenizer)
         selected = select_backend(backend)
-        params = load_params(source, config.num_layers)
-        engine = Engine(params, config, selected.ops, _context(config, context))
-        return cls(source, config, tokenizer, selected, engine)
+        room = _context(config, context, selected.ops.kv_item_bytes())
+        prepared = prepare_params(source, config.num_layers, selected.ops, packing)
+        engine = Engine(prepared.params, config, selected.ops, room)
+        return cls(source, config, tokenizer, selected, engine, prepared.holding)
 
     def respond(
         self, messages: Sequence[Message], settings: Settings | None = None
@@ -173,9 +186,9 @@ def _event(delta: Delta) -> Event:
     return Reasoning(delta.text) if delta.channel is Channel.ANALYSIS else Text(delta.text)
 
 
-def _context(config: Config, asked: int | None) -> int:
+def _context(config: Config, asked: int | None, item_bytes: int) -> int:
     """Tokens of context to make room for."""
     if asked is None:
-        return largest_context(config, available_memory() // 2)
-    check_context(config, asked)
+        return largest_context(config, available_memory() // 2, item_bytes)
+    check_context(config, asked, item_bytes)
     return asked

@@ -128,6 +128,28 @@ def read_header(file: MappedFile) -> list[FoundTensor]:
     Raises:
         CheckpointError: the header is not as the format has it, or the file is cut off.
     """
+    entries, data_start = _entries(file)
+    entries.pop("__metadata__", None)
+    found = [
+        (*_offsets(file, name, entry), _tensor(file, name, entry, data_start))
+        for name, entry in entries.items()
+    ]
+    _check_no_holes(file, [(start, end, t.name) for start, end, t in found], data_start)
+    return [tensor for _, _, tensor in found]
+
+
+def read_metadata(file: MappedFile) -> Mapping[str, Any]:
+    """What a file's header says about the file itself.
+
+    Raises:
+        CheckpointError: see ``read_header``.
+    """
+    metadata = _entries(file)[0].get("__metadata__")
+    return metadata if isinstance(metadata, Mapping) else {}
+
+
+def _entries(file: MappedFile) -> tuple[dict[str, Any], int]:
+    """The header as it stands, and where the tensors' bytes begin."""
     if file.size < 8:
         raise _cut_off(file, f"{file.size} bytes are no safetensors file")
     length = int.from_bytes(file.data[:8], "little")
@@ -138,14 +160,7 @@ def read_header(file: MappedFile) -> list[FoundTensor]:
         )
     if 8 + length > file.size:
         raise _cut_off(file, f"its header has {length:,} bytes, the file {file.size:,}")
-    entries = parse_object(file.data[8 : 8 + length], f"{file.path}: header")
-    entries.pop("__metadata__", None)
-    found = [
-        (*_offsets(file, name, entry), _tensor(file, name, entry, 8 + length))
-        for name, entry in entries.items()
-    ]
-    _check_no_holes(file, [(start, end, t.name) for start, end, t in found], 8 + length)
-    return [tensor for _, _, tensor in found]
+    return parse_object(file.data[8 : 8 + length], f"{file.path}: header"), 8 + length
 
 
 def _offsets(file: MappedFile, name: str, entry: Any) -> tuple[int, int]:

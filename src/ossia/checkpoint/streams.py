@@ -51,7 +51,7 @@ def chunks(source: Source, name: str, expert: int | None = None) -> Iterator[Arr
         step = rows_per_chunk(array.shape)
         for start in range(0, array.shape[0], step):
             yield array[start : start + step]
-        _hand_back(array)
+        hand_back(array)
 
 
 def plain_encoding(source: Source, *names: str) -> str:
@@ -121,7 +121,7 @@ def _is_bf16(source: Source, name: str) -> bool:
     )
 
 
-def _hand_back(array: Array) -> None:
+def hand_back(array: Array) -> None:
     """Let go of the mapped pages that were read: copying a model must not fill the memory."""
     owner: Any = array if isinstance(array, np.ndarray) else getattr(array, "scales", None)
     if isinstance(array, Q8Array):

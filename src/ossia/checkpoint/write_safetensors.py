@@ -5,7 +5,7 @@ several files and indexed, as Hugging Face's releases have it; does not know wha
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,11 @@ def _deal(groups: Sequence[Group]) -> list[list[Group]]:
     return shards
 
 
-def header(groups: Sequence[Group]) -> bytes:
-    """A file's head: the length in eight bytes and the JSON, padded to a multiple of 8."""
-    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+def header(
+    groups: Sequence[Group], metadata: Mapping[str, str] | None = None, alignment: int = 8
+) -> bytes:
+    """A file's head: the length in eight bytes and the JSON, padded to the alignment."""
+    entries: dict[str, Any] = {"__metadata__": metadata or {"format": "pt"}}
     end = 0
     for group in groups:
         for tensor in group.tensors:
@@ -86,5 +88,5 @@ def header(groups: Sequence[Group]) -> bytes:
                 "data_offsets": [start, end],
             }
     text = json.dumps(entries, separators=(",", ":")).encode()
-    text += b" " * (-len(text) % 8)
+    text += b" " * (-(8 + len(text)) % alignment)
     return len(text).to_bytes(8, "little") + text

@@ -53,6 +53,8 @@ def tell_load(model: ChatModel) -> None:
     lines = {
         "model": f"{model.source.path} ({model.source.layout.value})",
         "backend": f"{model.backend.name}: {model.backend.reason}",
+        "computes": model.backend.detail,
+        "weights": model.holding,
         "context": f"{model.context:,} tokens",
     }
     notices().list(lines, dim=True)

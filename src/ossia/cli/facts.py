@@ -97,14 +97,14 @@ def facts_of(source: Source) -> Facts:
     )
 
 
-def memory_of(facts: Facts, contexts: Iterable[int]) -> list[Memory]:
+def memory_of(facts: Facts, contexts: Iterable[int], item_bytes: int) -> list[Memory]:
     """What contexts take: those given, up to the model's limit, and the largest that fits here."""
-    largest = largest_context(facts.config, available_memory() // 2)
+    largest = largest_context(facts.config, available_memory() // 2, item_bytes)
     asked = {context for context in contexts if context <= facts.config.max_context}
     weights = sum(nbytes for _, nbytes in facts.encodings.values())
     rows = []
     for context in sorted(asked | {largest}):
-        kv_bytes = plan_memory(facts.config, context).kv_bytes
+        kv_bytes = plan_memory(facts.config, context, item_bytes).kv_bytes
         rows.append(Memory(context, kv_bytes, weights + kv_bytes, context <= largest))
     return rows
 

@@ -132,8 +132,12 @@ def _load(name: str, backend: str | None, context: int | None, *, is_json: bool)
 
     status = Status(notices())
     status.show(f"loading {name}")
+
+    def tell(done: int, total: int) -> None:
+        status.show(f"packing the weights for this processor, once: {100 * done // total}%")
+
     try:
-        return ChatModel.load(name, backend=backend, context=context)
+        return ChatModel.load(name, backend=backend, context=context, packing=tell)
     except OssiaError as error:
         if is_json:
             JsonPrinter().show(Failed(error))

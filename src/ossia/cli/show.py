@@ -30,10 +30,11 @@ def show(
     from ossia import hub
     from ossia.checkpoint import open_checkpoint
     from ossia.cli.facts import facts_of, memory_of
+    from ossia.ops.select import select_backend
 
     source = open_checkpoint(hub.resolve(model))
     facts = facts_of(source)
-    rows = memory_of(facts, CONTEXTS)
+    rows = memory_of(facts, CONTEXTS, select_backend().ops.kv_item_bytes())
     if json:
         _print_json(facts, rows, source if tensors else None)
         return

@@ -38,7 +38,7 @@ class Engine:
     def __init__(self, params: Params, config: Config, ops: Ops, context: int) -> None:
         self.config = config
         self.context = context
-        self.plan: MemoryPlan = plan_memory(config, context)
+        self.plan: MemoryPlan = plan_memory(config, context, ops.kv_item_bytes())
         self._params = params
         self._ops = ops
         self._rope = rope_table(config.rope, config.head_dim)
@@ -164,7 +164,8 @@ class Engine:
     def _has_room(self, newcomer: Sequence) -> bool:
         """Whether everyone running and the newcomer can grow to full length at once."""
         everyone = [*self._running, newcomer]
-        plans = [plan_memory(self.config, sequence.capacity) for sequence in everyone]
+        item_bytes = self._ops.kv_item_bytes()
+        plans = [plan_memory(self.config, each.capacity, item_bytes) for each in everyone]
         return (
             sum(plan.full_pages for plan in plans) <= self.plan.full_pages
             and sum(plan.sliding_pages for plan in plans) <= self.plan.sliding_pages

@@ -11,9 +11,6 @@ from ossia.ops.arrays import PAGE_SIZE
 PREFILL_CHUNK = 512
 """Prompt tokens that one step computes at most: the grain of progress and of Ctrl-C."""
 
-KV_ITEM_BYTES = 4
-"""Bytes a number in the KV cache (float32, the reference backend's)."""
-
 
 @dataclass(frozen=True)
 class MemoryPlan:
@@ -32,20 +29,24 @@ class MemoryPlan:
     kv_bytes: int
 
 
-def plan_memory(config: Config, context: int) -> MemoryPlan:
-    """The KV cache for ``context`` tokens: full layers keep all, sliding ones their window."""
+def plan_memory(config: Config, context: int, item_bytes: int) -> MemoryPlan:
+    """The KV cache for ``context`` tokens: full layers keep all, sliding ones their window.
+
+    Args:
+        item_bytes: of one number, as the backend keeps it (``Ops.kv_item_bytes``).
+    """
     full_pages = num_pages_for(context)
     # A chunk is stored before the pages that it slides out of sight are freed.
     widest = (config.window or 0) + PREFILL_CHUNK + PAGE_SIZE
     sliding_pages = num_pages_for(min(context, widest)) if config.window else 0
-    page_bytes = 2 * PAGE_SIZE * config.kv_heads * config.head_dim * KV_ITEM_BYTES
+    page_bytes = 2 * PAGE_SIZE * config.kv_heads * config.head_dim * item_bytes
     num_sliding = sum(window is not None for window in config.windows)
     num_full = config.num_layers - num_sliding
     kv_bytes = page_bytes * (num_full * full_pages + num_sliding * sliding_pages)
     return MemoryPlan(context, full_pages, sliding_pages, page_bytes, kv_bytes)
 
 
-def largest_context(config: Config, budget_bytes: int) -> int:
+def largest_context(config: Config, budget_bytes: int, item_bytes: int) -> int:
     """The most tokens, up to the model's own limit, whose KV cache fits in ``budget_bytes``.
 
     Returns whole pages' worth of tokens, at least one page.
@@ -53,14 +54,14 @@ def largest_context(config: Config, budget_bytes: int) -> int:
     low, high = 1, num_pages_for(config.max_context)  # pages
     while low < high:
         middle = (low + high + 1) // 2
-        if plan_memory(config, middle * PAGE_SIZE).kv_bytes <= budget_bytes:
+        if plan_memory(config, middle * PAGE_SIZE, item_bytes).kv_bytes <= budget_bytes:
             low = middle
         else:
             high = middle - 1
     return min(low * PAGE_SIZE, config.max_context)
 
 
-def check_context(config: Config, context: int) -> None:
+def check_context(config: Config, context: int, item_bytes: int) -> None:
     """Refuses a context that the model was not made for, or that this machine cannot hold now.
 
     Raises:
@@ -72,7 +73,7 @@ def check_context(config: Config, context: int) -> None:
             f"a context of {context} tokens is not possible; this model takes 2 to "
             f"{config.max_context}"
         )
-    needed, free = plan_memory(config, context).kv_bytes, available_memory()
+    needed, free = plan_memory(config, context, item_bytes).kv_bytes, available_memory()
     if needed > free:
         raise ResourceError(
             f"a context of {context} tokens needs {needed / 2**30:.1f} GiB for its KV cache and "

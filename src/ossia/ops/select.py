@@ -22,11 +22,13 @@ class Backend:
     Attributes:
         name: its name, such as ``reference``.
         reason: why this one, in words for the user.
+        detail: how it computes here, such as its instruction set and threads.
         ops: the module itself.
     """
 
     name: str
     reason: str
+    detail: str
     ops: Ops
 
 
@@ -46,7 +48,7 @@ def select_backend(name: str | None = None) -> Backend:
         if (refusal := _refusal(module)) is None:
             passed_over = f" ({'; '.join(refusals)})" if refusals else ""
             reason = f"the fastest that is complete{passed_over}"
-            return Backend(candidate, reason, cast("Ops", module))
+            return _started(candidate, reason, module)
         refusals.append(f"{candidate} {refusal}")
     raise BackendError("no backend can run a model here: " + "; ".join(refusals))
 
@@ -59,7 +61,12 @@ def _load(name: str, reason: str, advice: str) -> Backend:
         raise BackendError(
             f"backend {name} {refusal}, so it cannot run a model; {advice} to take one that can"
         )
-    return Backend(name, reason, cast("Ops", module))
+    return _started(name, reason, module)
+
+
+def _started(name: str, reason: str, module: object) -> Backend:
+    ops = cast("Ops", module)
+    return Backend(name, reason, ops.start(), ops)
 
 
 def _refusal(module: object) -> str | None:

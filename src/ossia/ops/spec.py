@@ -27,7 +27,26 @@ SWIGLU_ALPHA = 1.702
 
 
 class Ops(Protocol):
-    """What the forward pass calls."""
+    """What the forward pass calls, and before it what prepares weights."""
+
+    def start(self) -> str:
+        """Gets ready to compute as the settings say; how it does, in words for the user.
+
+        Raises:
+            OssiaError: a setting cannot be met on this machine.
+        """
+
+    def packing(self) -> str | None:
+        """The name of the layout that ``pack`` makes now, or None: weights stay as they are."""
+
+    def pack(self, weight: Array) -> Array:
+        """A matrix [out, in], or experts' [experts, out, in], as ``linear`` or ``experts`` read it.
+
+        Only called when ``packing()`` has a name. The result owns its memory.
+        """
+
+    def kv_item_bytes(self) -> int:
+        """Bytes of one number in the pages that ``allocate_pages`` makes."""
 
     def allocate_pages(self, num_pages: int, kv_heads: int, head_dim: int) -> KVPages:
         """Room for one layer's keys and values; contents undefined.

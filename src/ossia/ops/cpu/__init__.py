@@ -7,7 +7,8 @@ instruction sets give the same bits, except where an op says otherwise.
 from ossia.ops.cpu.experts import experts, route
 from ossia.ops.cpu.instruction_sets import active_instruction_set, available_instruction_sets
 from ossia.ops.cpu.linear import embed, gather_rows, linear
-from ossia.ops.cpu.pack import pack
+from ossia.ops.cpu.pack import pack, packing
+from ossia.ops.cpu.start import start
 
 __all__ = [
     "active_instruction_set",
@@ -17,5 +18,7 @@ __all__ = [
     "gather_rows",
     "linear",
     "pack",
+    "packing",
     "route",
+    "start",
 ]

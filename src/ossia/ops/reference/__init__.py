@@ -9,6 +9,7 @@ from ossia.ops.reference.experts import experts, route
 from ossia.ops.reference.linear import embed, gather_rows, linear
 from ossia.ops.reference.norm import rms_norm
 from ossia.ops.reference.rope import rope
+from ossia.ops.reference.start import kv_item_bytes, pack, packing, start
 
 __all__ = [
     "allocate_pages",
@@ -16,9 +17,13 @@ __all__ = [
     "embed",
     "experts",
     "gather_rows",
+    "kv_item_bytes",
     "linear",
+    "pack",
+    "packing",
     "rms_norm",
     "rope",
     "route",
+    "start",
     "store_kv",
 ]

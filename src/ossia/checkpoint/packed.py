@@ -1,0 +1,176 @@
+"""Weights in a backend's own layout, kept in a file that is made once and mapped from then on.
+
+The file is safetensors; its metadata name the layout and the checkpoint that it was made from. It
+lies in a folder ``.ossia`` beside the checkpoint, one for a checkpoint and layout, or in
+``OSSIA_HOME/packed`` where that folder cannot be written. Knows names, bytes and tiles; what a
+layout is good for is its backend's knowledge.
+"""
+
+import hashlib
+import math
+import mmap
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ossia.base import settings
+from ossia.base.errors import CheckpointError, OssiaError, ResourceError
+from ossia.checkpoint.destination import new_file
+from ossia.checkpoint.mapped import MappedFile
+from ossia.checkpoint.read_safetensors import read_header, read_metadata
+from ossia.checkpoint.source import Source
+from ossia.checkpoint.stored import Group, Pieces, Progress, StoredTensor, Tally, write_file
+from ossia.checkpoint.write_safetensors import header
+from ossia.numerics.arrays import TILE_ROWS, TiledArray
+from ossia.numerics.tiles import num_blocks, num_row_tiles
+
+_SAMPLES, _SAMPLE_BYTES = 16, 4096
+_PAGE = 4096
+_ORIGIN, _LAYOUT = "ossia_origin", "ossia_layout"
+_DTYPES = {"U8": np.dtype(np.uint8), "F16": np.dtype(np.float16)}
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A tensor to be kept.
+
+    Attributes:
+        name: canonical, such as ``layers.0.attention.q``.
+        shape: [rows, columns] or [experts, rows, columns].
+        is_mxfp4: whether tiles hold MXFP4, else 8-bit values.
+        make: its tiles, for experts' one expert after the other.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    is_mxfp4: bool
+    make: Callable[[], Iterator[TiledArray]]
+
+
+def open_packed(source: Source, layout: str) -> tuple[Path, Mapping[str, TiledArray]] | None:
+    """The packed form of a checkpoint by canonical name, mapped; None if there is none to use."""
+    origin = _origin(source)
+    for path in _places(source, layout, origin):
+        try:
+            if path.is_file() and (arrays := _read(path, layout, origin)):
+                return path, arrays
+        except (CheckpointError, OSError):
+            continue  # damaged, or of another time: it is written anew
+    return None
+
+
+def write_packed(
+    source: Source, layout: str, tensors: Sequence[Packed], progress: Progress
+) -> Path:
+    """Make the packed form. An older one of the same checkpoint and layout is replaced.
+
+    Raises:
+        InputError: no place can be written.
+        ResourceError: no place has the room.
+    """
+    origin = _origin(source)
+    groups = [_group(tensor) for tensor in tensors]
+    nbytes = sum(tensor.nbytes for group in groups for tensor in group.tensors)
+    refusal: OssiaError | None = None
+    for path in _places(source, layout, origin):
+        try:
+            _make_room(path, nbytes)
+            with new_file(path, nbytes) as partial:
+                head = header(groups, {_ORIGIN: origin, _LAYOUT: layout}, _PAGE)
+                write_file(partial, head, groups, Tally(groups, progress))
+            return path
+        except OssiaError as error:
+            refusal = refusal or error
+        except OSError as error:
+            refusal = refusal or ResourceError(f"cannot write {path}: {error.strerror}")
+    assert refusal is not None
+    raise refusal
+
+
+def _make_room(path: Path, nbytes: int) -> None:
+    """Remove an outdated file, and make the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    if shutil.disk_usage(path.parent).free < nbytes:
+        raise ResourceError(f"not enough disk for {path}: it takes {nbytes / 1e9:.1f} GB")
+
+
+def _places(source: Source, layout: str, origin: str) -> tuple[Path, Path]:
+    """Where the file may be, the preferred place first."""
+    first = source.files[0]
+    name = f"{first.name}.{layout}.safetensors"
+    return (
+        first.parent / ".ossia" / name,
+        settings.home() / "packed" / f"{origin[:16]}.{layout}.safetensors",
+    )
+
+
+def _origin(source: Source) -> str:
+    """A digest of the checkpoint's files: names, sizes, times, and samples of what they hold."""
+    digest = hashlib.sha256()
+    for path in source.files:
+        found = path.stat()
+        digest.update(f"{path.name}\0{found.st_size}\0{found.st_mtime_ns}\0".encode())
+        with path.open("rb") as file:
+            for sample in range(_SAMPLES):
+                file.seek(sample * max(0, found.st_size - _SAMPLE_BYTES) // (_SAMPLES - 1))
+                digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
+def _group(tensor: Packed) -> Group:
+    rows, columns = tensor.shape[-2:]
+    tiles = (*tensor.shape[:-2], num_row_tiles(rows), num_blocks(columns))
+    values = (*tiles, 256 if tensor.is_mxfp4 else 512)
+    scales = (*tiles, TILE_ROWS)
+    dtype = "U8" if tensor.is_mxfp4 else "F16"
+    # The logical shape stands in the name: tiles are filled up, so theirs does not tell it.
+    name = f"{tensor.name}:{rows}x{columns}"
+    return Group(
+        (_stored(f"{name}:values", "U8", values), _stored(f"{name}:scales", dtype, scales)),
+        lambda: _pieces(tensor),
+    )
+
+
+def _stored(name: str, dtype: str, shape: tuple[int, ...]) -> StoredTensor:
+    return StoredTensor(name, dtype, shape, math.prod(shape) * _DTYPES[dtype].itemsize)
+
+
+def _pieces(tensor: Packed) -> Pieces:
+    for tiled in tensor.make():
+        yield 0, tiled.values
+        yield 1, tiled.scales
+
+
+def _read(path: Path, layout: str, origin: str) -> dict[str, TiledArray] | None:
+    """Tensors of a packed file; None when it was made from something else."""
+    file = MappedFile(path)
+    metadata = read_metadata(file)
+    if (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) != (origin, layout):
+        return None
+    found = {tensor.name: tensor for tensor in read_header(file)}
+    arrays = {}
+    for name in found:
+        stem, _, part = name.rpartition(":")
+        if part == "values":
+            canonical, _, shape = stem.rpartition(":")
+            rows, _, columns = shape.partition("x")
+            values, scales = (found[f"{stem}:{kind}"] for kind in ("values", "scales"))
+            arrays[canonical] = TiledArray(
+                *(file.array(t.start, _DTYPES[t.encoding], t.shape) for t in (values, scales)),
+                rows=int(rows),
+                columns=int(columns),
+            )
+    _advise(file)
+    return arrays
+
+
+def _advise(file: MappedFile) -> None:
+    """Have the system read ahead where memory holds it all: every weight is soon needed."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if file.size < memory * 3 // 4:
+        file.data.madvise(mmap.MADV_WILLNEED)

@@ -1,0 +1,144 @@
+"""Weights as a backend computes with them: packed where it pays, once, in a file kept for later.
+
+Knows which tensors a backend may pack and which stay exact; where bytes lie is checkpoint's
+knowledge, what packing does is the backend's.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ossia.base import settings
+from ossia.base.errors import InputError, ResourceError
+from ossia.checkpoint.packed import Packed, open_packed, write_packed
+from ossia.checkpoint.source import Source
+from ossia.checkpoint.stored import Progress, silent
+from ossia.checkpoint.streams import hand_back
+from ossia.model.load import build_params
+from ossia.model.params import Params
+from ossia.numerics.arrays import Array, TiledArray
+from ossia.numerics.dequantize import to_float32
+from ossia.ops.spec import Ops
+
+MATRICES = frozenset({"q", "k", "v", "out", "gate", "up", "down", "unembedding"})
+"""Leaves that a backend may pack. The router is small and decides: it stays exact. Of the
+embedding only the rows of the tokens at hand are read."""
+
+AS_THEY_ARE = frozenset({"embedding", "router"})
+"""Leaves that stay views of the file. All others are vectors, few enough to be float32."""
+
+SMALL_BYTES = 256 << 20
+"""Matrices up to this size are packed anew at each start: it takes less than a second."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Weights ready to compute with.
+
+    Attributes:
+        holding: how they are held, in words for the user.
+    """
+
+    params: Params
+    holding: str
+
+
+def prepare_params(
+    source: Source, num_layers: int, ops: Ops, progress: Progress = silent
+) -> Prepared:
+    """The weights of ``source`` as a tree; matrices in the layout that the backend wants.
+
+    A packed form is made once and kept in a file (``OSSIA_WEIGHTS=packed``, the default), which
+    takes about as much disk as the matrices; or at each start in memory (``memory``); or never
+    (``released``). ``progress`` is told bytes packed while that goes on.
+
+    Raises:
+        CheckpointError: from the source, when its files changed since they were opened.
+    """
+    matrices, holding = _matrices(source, ops, progress)
+    return Prepared(build_params(partial(_read, source, matrices), num_layers), holding)
+
+
+def _read(source: Source, matrices: Mapping[str, Array], name: str) -> Array:
+    leaf = name.rpartition(".")[2]
+    if leaf in MATRICES and matrices:
+        return matrices[name]
+    array = source.read(name)
+    return array if leaf in MATRICES | AS_THEY_ARE else to_float32(array)
+
+
+def _matrices(
+    source: Source, ops: Ops, progress: Progress
+) -> tuple[Mapping[str, Array], str]:
+    """Packed matrices by name, or none where weights stay as they are; and how they are held."""
+    layout = ops.packing()
+    if layout is None:
+        return {}, "as released, mapped from the checkpoint"
+    wanted = [name for name in source.tensors if name.rpartition(".")[2] in MATRICES]
+    nbytes = sum(source.tensors[name].nbytes for name in wanted)
+    if settings.weights() == "memory":
+        return _in_memory(source, wanted, ops, progress), "packed, in memory (OSSIA_WEIGHTS)"
+    if nbytes <= SMALL_BYTES:
+        return _in_memory(source, wanted, ops, progress), "packed, in memory (a small model)"
+    if (found := _from_file(source, layout, wanted)) is not None:
+        return found
+    try:
+        tensors = [_packed(source, name, ops) for name in wanted]
+        write_packed(source, layout, tensors, progress)
+    except (InputError, ResourceError) as error:
+        return _in_memory(source, wanted, ops, progress), f"packed, in memory ({error})"
+    found = _from_file(source, layout, wanted)
+    assert found is not None, "the packed file was written a moment ago"
+    return found
+
+
+def _from_file(
+    source: Source, layout: str, wanted: list[str]
+) -> tuple[Mapping[str, Array], str] | None:
+    """The matrices of an earlier packing, if it has all of them."""
+    if (found := open_packed(source, layout)) is None:
+        return None
+    path, arrays = found
+    is_whole = all(
+        name in arrays and arrays[name].shape == source.tensors[name].shape for name in wanted
+    )
+    return (arrays, f"packed, mapped from {_short(path)}") if is_whole else None
+
+
+def _short(path: Path) -> str:
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):
+        return str(path)
+
+
+def _in_memory(
+    source: Source, wanted: list[str], ops: Ops, progress: Progress
+) -> Mapping[str, Array]:
+    total = sum(source.tensors[name].nbytes for name in wanted)
+    matrices, done = {}, 0
+    for name in wanted:
+        released = source.read(name)
+        matrices[name] = ops.pack(released)
+        hand_back(released)
+        done += source.tensors[name].nbytes
+        progress(done, total)
+    return matrices
+
+
+def _packed(source: Source, name: str, ops: Ops) -> Packed:
+    info = source.tensors[name]
+    is_mxfp4 = info.encoding == "MXFP4"
+    return Packed(name, info.shape, is_mxfp4, partial(_pack_pieces, source, name, ops))
+
+
+def _pack_pieces(source: Source, name: str, ops: Ops) -> Iterator[TiledArray]:
+    """A matrix, or the experts' one after the other: little memory is held at a time."""
+    shape = source.tensors[name].shape
+    for expert in range(shape[0]) if len(shape) == 3 else (None,):
+        released = source.read(name, expert)
+        packed = ops.pack(released)
+        assert isinstance(packed, TiledArray)
+        yield packed
+    hand_back(released)

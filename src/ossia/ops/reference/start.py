@@ -1,0 +1,23 @@
+"""What the reference backend has to say before it computes: it keeps weights as they are."""
+
+from ossia.numerics.arrays import Array
+
+
+def start() -> str:
+    """See ``Ops.start``."""
+    return "NumPy, float32"
+
+
+def packing() -> str | None:
+    """See ``Ops.packing``."""
+    return None
+
+
+def pack(weight: Array) -> Array:
+    """See ``Ops.pack``."""
+    return weight
+
+
+def kv_item_bytes() -> int:
+    """See ``Ops.kv_item_bytes``: float32."""
+    return 4
