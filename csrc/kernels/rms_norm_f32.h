@@ -7,7 +7,7 @@
 namespace ossia {
 namespace OSSIA_ISA {
 
-inline F32x16 load_up_to(const float* from, std::size_t count) {
+inline F32x16 load_at_most(const float* from, std::size_t count) {
     if (count >= 16) return load_any(from);
     alignas(64) float numbers[16] = {};
     __builtin_memcpy(numbers, from, count * sizeof(float));
@@ -20,7 +20,7 @@ inline void rms_norm_f32(const float* x, const float* weight, float eps, std::si
     F32x16 sums[4] = {zero(), zero(), zero(), zero()};
     for (std::size_t c = 0; c < columns; c += 64)
         for (std::size_t i = 0; i < 4 && c + 16 * i < columns; ++i) {
-            const F32x16 numbers = load_up_to(x + c + 16 * i, columns - c - 16 * i);
+            const F32x16 numbers = load_at_most(x + c + 16 * i, columns - c - 16 * i);
             sums[i] = fma(numbers, numbers, sums[i]);
         }
     const float square_sum = sum(add(add(sums[0], sums[1]), add(sums[2], sums[3])));

@@ -2,6 +2,7 @@
 // Python. Each returns the name of the instruction set whose code ran, so that a test can know.
 #pragma once
 
+#include "../kv_pages.h"
 #include "../rows.h"
 #include "../tiles.h"
 
@@ -30,6 +31,28 @@ struct Kernels {
     void (*linear_q8_tiles_swiglu)(const Tiles& gate, const float* gate_bias,
                                           const Tiles& up, const float* up_bias, float limit,
                                           const TileTask& task);
+
+    // The softmax of every row over its keys in one split: fills `records`. `scratch` has room for
+    // rows * head_dim numbers. Both are aligned to 64 bytes. Whether queries and weights are
+    // rounded to bfloat16 is the instruction set's: avx512bf16 does.
+    void (*attention_f32_bf16kv)(const KvPages& pages, const Queries& queries, std::size_t split,
+                                 float* scratch, float* records);
+
+    // Adds the records of a later split to those of the splits before.
+    void (*attention_merge)(float* records, const float* later, std::size_t rows,
+                            std::size_t padded_dim);
+
+    // The records of all splits, and the sinks, as results: y, laid out as queries.q.
+    void (*attention_finish)(const float* records, const Queries& queries, std::size_t head_dim,
+                             std::size_t padded_dim, float* y);
+
+    // One token: x and y [heads, 2 * half], cos and sin [half].
+    void (*rope_f32)(const float* x, const float* cos, const float* sin, std::size_t heads,
+                     std::size_t half, float* y);
+
+    // One token: x, weight and y [columns].
+    void (*rms_norm_f32)(const float* x, const float* weight, float eps, std::size_t columns,
+                         float* y);
 };
 
 }  // namespace ossia

@@ -20,11 +20,12 @@ NO_PAGE = -1
 
 @dataclass(frozen=True, eq=False)
 class KVPages:
-    """One layer's keys and values, cut into pages. The backend chooses dtype and device.
+    """One layer's keys and values, cut into pages. The backend chooses dtype, device and layout.
 
     Attributes:
-        keys: [pages, PAGE_SIZE, kv_heads, head_dim].
-        values: [pages, PAGE_SIZE, kv_heads, head_dim].
+        keys: [pages, ...], the last axes as the backend likes them; the reference's are
+            [PAGE_SIZE, kv_heads, head_dim].
+        values: [pages, ...], likewise.
     """
 
     keys: NDArray[Any]

@@ -66,3 +66,31 @@ def pack_plain_tiles(
 def num_threads() -> int: ...
 def set_num_threads(count: int) -> None: ...
 def xor_words(words: NDArray[np.uint64]) -> int: ...
+def attention(
+    q: NDArray[np.float32],
+    sinks: NDArray[np.float32],
+    positions: NDArray[np.int32],
+    sequence_starts: NDArray[np.int32],
+    pages: NDArray[np.int32],
+    keys: NDArray[np.uint16],
+    values: NDArray[np.uint16],
+    window: int,
+    y: NDArray[np.float32],
+) -> str: ...
+def store_kv(
+    k: NDArray[np.float32],
+    v: NDArray[np.float32],
+    slots: NDArray[np.int32],
+    keys: NDArray[np.uint16],
+    values: NDArray[np.uint16],
+) -> None: ...
+def rope(
+    x: NDArray[np.float32],
+    positions: NDArray[np.int32],
+    frequencies: NDArray[np.float32],
+    scale: float,
+    y: NDArray[np.float32],
+) -> str: ...
+def rms_norm(
+    x: NDArray[np.float32], weight: NDArray[np.float32], eps: float, y: NDArray[np.float32]
+) -> str: ...
