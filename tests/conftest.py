@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -81,3 +82,15 @@ def encode_output() -> Callable[[Tokenizer, str], list[int]]:
         return ids
 
     return encode
+
+
+@pytest.fixture(scope="session")
+def oracle(o200k_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """openai-harmony's encoding, which reads its vocabulary from a folder instead of the net."""
+    import openai_harmony
+
+    folder = tmp_path_factory.mktemp("encodings")
+    (folder / "o200k_base.tiktoken").symlink_to(o200k_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_ENCODINGS_BASE", str(folder))
+        return openai_harmony.load_harmony_encoding("HarmonyGptOss")

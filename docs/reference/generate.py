@@ -14,7 +14,7 @@ from ossia.base import errors, settings
 
 FOLDER = Path(__file__).parent
 OSSIA = Path(sys.executable).with_name("ossia")
-VERBS = ("run", "show", "bench", "convert", "synth")
+VERBS = ("run", "show", "bench", "convert", "synth", "harmony render", "harmony parse")
 MADE = "<!-- Made by scripts/reference; edit the code, not this page. -->\n\n"
 
 
@@ -38,7 +38,7 @@ def is_fresh(path: Path, text: str) -> bool:
 def commands() -> str:
     """The help text of the command and of every verb."""
     parts = [MADE + "# Commands\n"]
-    for verb in ((), *((verb,) for verb in VERBS)):
+    for verb in ((), *(verb.split() for verb in VERBS)):
         parts.append(f"\n## {' '.join(('ossia', *verb))}\n\n```text\n{help_text(*verb)}\n```\n")
     return "".join(parts)
 

@@ -1,8 +1,7 @@
-"""Vocabularies that speak harmony, a small one and the real one, and openai-harmony itself."""
+"""Vocabularies that speak harmony, a small one and the real one."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,15 +22,3 @@ def o200k(o200k_path: Path) -> Tokenizer:
 def encode(small: Tokenizer, encode_output: Callable[..., list[int]]) -> Callable[[str], list[int]]:
     """Ids of a model's output in the small vocabulary."""
     return lambda text: encode_output(small, text)
-
-
-@pytest.fixture(scope="session")
-def oracle(o200k_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """openai-harmony's encoding, which reads its vocabulary from a folder instead of the net."""
-    import openai_harmony
-
-    folder = tmp_path_factory.mktemp("encodings")
-    (folder / "o200k_base.tiktoken").symlink_to(o200k_path)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIKTOKEN_ENCODINGS_BASE", str(folder))
-        return openai_harmony.load_harmony_encoding("HarmonyGptOss")

@@ -14,8 +14,6 @@ import openai_harmony as oh
 from hypothesis import strategies as st
 
 from ossia.harmony import (
-    BROWSER,
-    PYTHON,
     Assistant,
     Channel,
     Developer,
@@ -27,6 +25,7 @@ from ossia.harmony import (
     ToolResult,
     User,
 )
+from ossia.harmony.built_in import BROWSER, PYTHON
 
 # ------------------------------------------------------------------ messages for the oracle
 

@@ -20,8 +20,6 @@ from tests.harmony.oracle import (
 
 from ossia.base.errors import ConversationError, TokenizerError
 from ossia.harmony import (
-    BROWSER,
-    PYTHON,
     Assistant,
     Channel,
     Developer,
@@ -35,6 +33,7 @@ from ossia.harmony import (
     render,
     stop_token_ids,
 )
+from ossia.harmony.built_in import BROWSER, PYTHON
 from ossia.harmony.render import without_spent_reasoning
 from ossia.tokenizer import Tokenizer, load_tokenizer
 

@@ -8,6 +8,7 @@ from ossia import __version__
 from ossia.cli.bench import bench
 from ossia.cli.convert import convert
 from ossia.cli.failures import reported
+from ossia.cli.harmony import app as harmony
 from ossia.cli.run import run
 from ossia.cli.show import show
 from ossia.cli.synth import synth
@@ -60,6 +61,7 @@ for verb, short in (
     (synth, "Write a checkpoint of random weights."),
 ):
     app.command(short_help=short)(reported(verb))
+app.add_typer(harmony, name="harmony", short_help="See conversations as the model does.")
 
 
 def main() -> None:

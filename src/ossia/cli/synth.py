@@ -1,6 +1,5 @@
 """``ossia synth``: random checkpoints of any shape."""
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,11 +8,10 @@ import typer
 from ossia.base.errors import InputError
 from ossia.cli.choice import choose
 from ossia.cli.terminal import notices
+from ossia.cli.vocabulary import vocabulary_files
 
 if TYPE_CHECKING:
     from ossia.checkpoint import SyntheticShape, TokenizerFiles
-
-_RANK = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n")
 
 
 def synth(
@@ -76,11 +74,7 @@ def _default(shape: "SyntheticShape") -> "TokenizerFiles | None":
 
 def _given(name: str, shape: "SyntheticShape") -> "TokenizerFiles":
     """The vocabulary of a model, or the one in a file."""
-    from ossia import hub
-    from ossia.checkpoint import open_checkpoint
-
-    path = hub.resolve(name)
-    files = _vocabulary_file(path) or open_checkpoint(path).tokenizer
+    files = vocabulary_files(name)
     if (num_tokens := _num_tokens(files)) > shape.vocabulary:
         raise InputError(
             f"the vocabulary of {name} has {num_tokens:,} tokens and the shape "
@@ -89,19 +83,6 @@ def _given(name: str, shape: "SyntheticShape") -> "TokenizerFiles":
             f"x{num_tokens}"
         )
     return files
-
-
-def _vocabulary_file(path: Path) -> "TokenizerFiles | None":
-    """A file that is a vocabulary alone, told by how it begins: JSON, or Base64 and a number."""
-    from ossia.checkpoint import TokenizerFiles
-
-    if not path.is_file():
-        return None
-    with path.open("rb") as file:
-        head = file.read(200).lstrip()
-    if head.startswith(b"{") and path.name != "config.json":
-        return TokenizerFiles(json=path)
-    return TokenizerFiles(ranks=path) if _RANK.match(head) else None
 
 
 def _num_tokens(files: "TokenizerFiles") -> int:

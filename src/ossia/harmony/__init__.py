@@ -1,6 +1,5 @@
 """The harmony chat format: messages to token ids and back. Knows nothing of engines."""
 
-from ossia.harmony.built_in import BROWSER, PYTHON
 from ossia.harmony.messages import (
     Assistant,
     Channel,
@@ -22,8 +21,6 @@ from ossia.harmony.special import check_vocabulary, stop_token_ids
 from ossia.harmony.tool_names import ToolNames
 
 __all__ = [
-    "BROWSER",
-    "PYTHON",
     "Assistant",
     "Channel",
     "Delta",

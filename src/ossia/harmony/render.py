@@ -7,6 +7,7 @@ name and text is encoded as text, so nothing that anybody wrote can become a con
 import json
 from collections.abc import Iterator, Sequence
 
+from ossia.base.errors import ConversationError
 from ossia.harmony.messages import (
     FUNCTIONS,
     Assistant,
@@ -41,7 +42,7 @@ def render(
 
     Raises:
         TokenizerError: the vocabulary lacks a control token.
-        ConversationError: the schema of a tool is too large or too deep to be shown.
+        ConversationError: a schema is too large or too deep to be shown.
     """
     ids: list[int] = []
     kinds = _tool_kinds(messages)
@@ -161,5 +162,11 @@ def developer_text(developer: Developer) -> str:
 
 
 def _response_format(form: ResponseFormat) -> str:
-    schema = json.dumps(form.schema, ensure_ascii=False, separators=(",", ":"))
+    try:
+        schema = json.dumps(form.schema, ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise ConversationError(
+            f"the response format {form.name!r:.40} cannot be shown to the model: its schema is "
+            "too deep"
+        ) from None
     return f"## {form.name}\n\n{comment(form.description)}{schema}"

@@ -10,7 +10,8 @@ from itertools import islice
 
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, trainers
 
-from ossia.harmony import BROWSER, Channel, Developer, Role, System, special
+from ossia.harmony import Channel, Developer, Role, System, special
+from ossia.harmony.built_in import BROWSER
 from ossia.harmony.render import system_text
 from ossia.tokenizer.o200k import pre_tokenizer
 from ossia.tune.nano.conversations import Conversation, draw_conversations
