@@ -1,13 +1,24 @@
 """The kernels are tested once for each instruction set that this machine has."""
 
+from collections.abc import Iterator
+
 import pytest
 
-from ossia.ops.cpu import available_instruction_sets
+from ossia.ops.cpu import _kernels, active_instruction_set, available_instruction_sets
 
 
 @pytest.fixture(params=available_instruction_sets())
-def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Each instruction set in turn, forced as a user would."""
+def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each instruction set in turn; a kernel that ran tells its name, for a test to compare."""
     name: str = request.param
-    monkeypatch.setenv("OSSIA_ISA", name)
-    return name
+    _kernels.use_instruction_set(name)
+    yield name
+    _kernels.use_instruction_set(active_instruction_set())
+
+
+@pytest.fixture(autouse=True)
+def threads_as_they_were() -> Iterator[None]:
+    """Whatever a test sets, the next one finds the threads that it would have found."""
+    before = _kernels.num_threads()
+    yield
+    _kernels.set_num_threads(before)
