@@ -1,0 +1,107 @@
+"""Tiles hold the same numbers, each where the layout says."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ossia.numerics import mxfp4
+from ossia.numerics.arrays import Mxfp4Array, NibbleOrder, Q8Array, TiledArray
+from ossia.numerics.dequantize import to_float32
+from ossia.numerics.tiles import num_blocks, num_row_tiles, tile, untile
+
+SHAPES = [(16, 1), (1, 1), (15, 2), (17, 3), (48, 5), (2, 33, 2), (3, 1, 1, 1)]
+
+
+def random_mxfp4(*shape: int) -> Mxfp4Array:
+    rng = np.random.default_rng(0)
+    return Mxfp4Array(
+        rng.integers(0, 256, (*shape, 16), dtype=np.uint8),
+        rng.integers(0, 256, shape, dtype=np.uint8),
+    )
+
+
+def random_q8(*shape: int) -> Q8Array:
+    rng = np.random.default_rng(0)
+    return Q8Array(
+        rng.integers(-128, 128, (*shape, 32), dtype=np.int8),
+        rng.standard_normal(shape).astype(np.float16),
+    )
+
+
+@pytest.mark.parametrize("order", NibbleOrder)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_mxfp4_comes_back_bit_for_bit(shape: tuple[int, ...], order: NibbleOrder) -> None:
+    array = mxfp4.reorder_nibbles(random_mxfp4(*shape), order)
+    tiled = tile(array)
+    assert tiled.shape == array.shape
+    assert tiled.values.shape == (*shape[:-2], num_row_tiles(shape[-2]), shape[-1], 256)
+    back = untile(tiled)
+    assert isinstance(back, Mxfp4Array)
+    halves = mxfp4.reorder_nibbles(array, NibbleOrder.HALVES)
+    np.testing.assert_array_equal(back.blocks, halves.blocks)
+    np.testing.assert_array_equal(back.scales, halves.scales)
+    np.testing.assert_array_equal(to_float32(tiled), to_float32(array))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_q8_comes_back_bit_for_bit(shape: tuple[int, ...]) -> None:
+    array = random_q8(*shape)
+    tiled = tile(array)
+    assert tiled.shape == array.shape
+    assert tiled.values.shape == (*shape[:-2], num_row_tiles(shape[-2]), shape[-1], 512)
+    back = untile(tiled)
+    assert isinstance(back, Q8Array)
+    np.testing.assert_array_equal(back.values, array.values)
+    np.testing.assert_array_equal(back.scales, array.scales)
+    np.testing.assert_array_equal(to_float32(tiled), to_float32(array))
+
+
+@given(row=st.integers(0, 34), block=st.integers(0, 2), column=st.integers(0, 31))
+def test_every_number_lies_where_the_layout_says(row: int, block: int, column: int) -> None:
+    """The formulas of csrc/tiles.h, number by number."""
+    fours, eights = random_mxfp4(35, 3), random_q8(35, 3)
+    place = row // 16, block
+    r, c = row % 16, column % 4
+
+    byte = tile(fours).values[place].reshape(4, 16, 4)[column % 16 // 4, r, c]
+    code = byte & 15 if column < 16 else byte >> 4
+    expected = mxfp4.VALUES[code] * mxfp4.SCALES[tile(fours).scales[place][r]]
+    found = mxfp4.dequantize(fours)[row, 32 * block + column]
+    np.testing.assert_array_equal(expected, found)
+
+    byte = tile(eights).values[place].reshape(8, 16, 4)[column // 4, r, c]
+    assert int(byte) - 128 == eights.values[row, block, column]
+    assert tile(eights).scales[place][r] == eights.scales[row, block]
+
+
+def test_rows_past_the_last_one_are_zeros() -> None:
+    for array, rest in ((random_mxfp4(17, 2), 0), (random_q8(17, 2), 128)):
+        tiled = tile(array)
+        values = tiled.values[1].reshape(2, -1, 16, 4)
+        assert (values[:, :, 1:] == rest).all()
+        assert (tiled.scales[1][:, 1:] == 0).all()
+        full = TiledArray(tiled.values, tiled.scales, rows=32, columns=64)
+        assert (to_float32(full)[17:] == 0).all()
+
+
+def test_columns_past_the_last_one_are_not_given_back() -> None:
+    tiled = tile(random_q8(5, 2))
+    narrow = TiledArray(tiled.values, tiled.scales, rows=5, columns=40)
+    found = to_float32(narrow)
+    assert found.shape == narrow.shape == (5, 40)
+    assert found.flags.c_contiguous
+    np.testing.assert_array_equal(found, to_float32(tiled)[:, :40])
+
+
+def test_experts_are_views() -> None:
+    array = random_mxfp4(3, 20, 2)
+    tiled = tile(array)
+    assert tiled[1].shape == (20, 64)
+    assert np.shares_memory(tiled[1].values, tiled.values)
+    np.testing.assert_array_equal(to_float32(tiled[1]), to_float32(array[1]))
+
+
+def test_how_many_tiles_and_blocks() -> None:
+    assert [num_row_tiles(rows) for rows in (0, 1, 16, 17, 2880)] == [0, 1, 1, 2, 180]
+    assert [num_blocks(columns) for columns in (0, 1, 32, 33, 2880)] == [0, 1, 1, 2, 90]
