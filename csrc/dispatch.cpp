@@ -17,16 +17,24 @@ extern const Kernels kernels;
 namespace avx512 {
 extern const Kernels kernels;
 }
+namespace avx512bf16 {
+extern const Kernels kernels;
+}
 #endif
 
 namespace {
 
+#if defined(__x86_64__)
+constexpr std::uint32_t kForAvx2 = kAvx2 | kFma | kF16c;
+constexpr std::uint32_t kForAvx512 =
+    kForAvx2 | kAvx512f | kAvx512bw | kAvx512dq | kAvx512vl | kAvx512vnni;
+#endif
+
 const InstructionSet kInstructionSets[] = {
 #if defined(__x86_64__)
-    {"avx512",
-     kAvx2 | kFma | kF16c | kAvx512f | kAvx512bw | kAvx512dq | kAvx512vl | kAvx512vnni,
-     &avx512::kernels},
-    {"avx2", kAvx2 | kFma | kF16c, &avx2::kernels},
+    {"avx512bf16", kForAvx512 | kAvx512bf16, &avx512bf16::kernels},
+    {"avx512", kForAvx512, &avx512::kernels},
+    {"avx2", kForAvx2, &avx2::kernels},
 #endif
     {"scalar", 0, &scalar::kernels},
 };

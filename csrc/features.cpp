@@ -43,6 +43,8 @@ std::uint32_t detect() {
         if (ebx & bit_AVX512DQ) features |= kAvx512dq;
         if (ebx & bit_AVX512VL) features |= kAvx512vl;
         if (ecx & bit_AVX512VNNI) features |= kAvx512vnni;
+        if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax & bit_AVX512BF16)
+            features |= kAvx512bf16;
     }
     return features;
 }

@@ -14,6 +14,7 @@ enum Feature : std::uint32_t {
     kAvx512vl = 1u << 5,
     kAvx512vnni = 1u << 6,
     kF16c = 1u << 7,
+    kAvx512bf16 = 1u << 8,
 };
 
 // The features that the processor has and whose registers the operating system saves; asked once.

@@ -14,8 +14,10 @@ from ossia.ops.cpu import (
     instruction_sets,
 )
 
+AVX512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx2", "fma", "f16c"}
 NEEDS = {
-    "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx2", "fma", "f16c"},
+    "avx512bf16": AVX512 | {"avx512_bf16"},
+    "avx512": AVX512,
     "avx2": {"avx2", "fma", "f16c"},
     "scalar": set(),
 }

@@ -81,7 +81,7 @@ def test_no_target_leaves_shared_code_to_the_linker(
     So all that a file with its own instructions defines must carry its instruction set's name.
     """
     found = objects(request.getfixturevalue(build_name))
-    for name in ("scalar", "avx2", "avx512"):
+    for name in ("scalar", "avx2", "avx512", "avx512bf16"):
         if name not in found:
             continue
         command = [tool("nm"), "--demangle", "--defined-only", "--extern-only", str(found[name])]
@@ -94,11 +94,11 @@ def test_no_target_leaves_shared_code_to_the_linker(
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64 only")
 def test_only_the_targets_use_wide_registers(released: Path) -> None:
-    widest = {"avx512": "zmm", "avx2": "ymm"}
+    widest = {"avx512bf16": "zmm", "avx512": "zmm", "avx2": "ymm"}
     for name, path in objects(released).items():
         command = [tool("objdump"), "--disassemble", "--no-show-raw-insn", str(path)]
         code = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         registers = set(re.findall(r"%([yz]mm)\d", code))
         expected = widest.get(name)
         assert (expected in registers) if expected else not registers, name
-        assert "zmm" not in registers or name == "avx512"
+        assert "zmm" not in registers or name in ("avx512", "avx512bf16")
