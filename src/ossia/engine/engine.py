@@ -10,14 +10,15 @@ from contextlib import closing
 
 import numpy as np
 
-from ossia.base.errors import InputError
+from ossia.base.errors import InputError, OssiaError
+from ossia.engine.constraint import allowed_ids
 from ossia.engine.memory import PREFILL_CHUNK, MemoryPlan, plan_memory
 from ossia.engine.pages import PagePool, check_integrity, grow, release, slide
 from ossia.engine.request import Finish, Prefill, Request, Sequence, Token
 from ossia.engine.sampler import sample
 from ossia.model import Config, Params, forward
 from ossia.model.yarn import rope_table
-from ossia.numerics.arrays import Float32, Int32
+from ossia.numerics.arrays import Int32
 from ossia.ops.arrays import NO_PAGE, PAGE_SIZE, Batch, PageTable
 from ossia.ops.spec import Ops
 
@@ -91,13 +92,15 @@ class Engine:
         release(sequence.sliding_pages, self._sliding_pool)
 
     def step(self) -> list[tuple[Sequence, Token]]:
-        """One pass through the model for everybody; the tokens that it made."""
+        """One pass through the model for everybody; the tokens that it made.
+
+        A sequence whose mask is still being computed keeps its logits for a later step.
+        """
         scheduled = self._schedule()
-        if not scheduled:
-            return []
-        logits = self._run(scheduled)
-        tokens = self._sample(scheduled, logits)
-        self._finish(tokens)
+        if scheduled:
+            self._run(scheduled)
+        tokens = self._sample(may_wait=not scheduled)
+        self._finish()
         return tokens
 
     def generate(self, request: Request) -> Generator[Token, None, None]:
@@ -116,6 +119,7 @@ class Engine:
 
         Raises:
             InputError: see ``add``.
+            OssiaError: the request's constraint failed, after the tokens that it allowed.
         """
         sequence = self.add(request)
         num_prompt = num_given = len(request.prompt_ids)
@@ -131,6 +135,8 @@ class Engine:
                 self.step()  # may have made nothing for us, or a neighbour's step something
                 if num_stored < sequence.num_stored < num_prompt:
                     yield Prefill(sequence.num_stored, num_prompt)
+            if sequence.error is not None:
+                raise sequence.error
         finally:
             self.cancel(sequence)
 
@@ -171,33 +177,64 @@ class Engine:
             and sum(plan.sliding_pages for plan in plans) <= self.plan.sliding_pages
         )
 
-    def _run(self, scheduled: Scheduled) -> Float32:
-        """Logits [sequences, vocabulary] after the last scheduled token of each sequence."""
+    def _run(self, scheduled: Scheduled) -> None:
+        """Leaves logits [vocabulary] with each sequence whose tokens have all been run."""
         batch = make_batch(scheduled)
         logits = forward(self._params, self.config, self._rope, batch, self._kv, self._ops)
-        for sequence, num_tokens in scheduled:
+        for (sequence, num_tokens), row in zip(scheduled, logits, strict=True):
             sequence.num_stored += num_tokens
             if self.config.window:
                 slide(sequence, self._sliding_pool, self.config.window)
-        return logits
+            if sequence.num_pending == 0:
+                sequence.logits = row
 
-    def _sample(self, scheduled: Scheduled, logits: Float32) -> list[tuple[Sequence, Token]]:
-        """The next token of every sequence whose prompt is done."""
+    def _sample(self, *, may_wait: bool) -> list[tuple[Sequence, Token]]:
+        """The next token of every sequence that is ready; waits for one mask if it may."""
+        asked = [sequence for sequence in self._running if sequence.logits is not None]
+        ready = [sequence for sequence in asked if sequence.is_ready]
+        if may_wait and not ready:
+            ready = asked[:1]
+        for sequence in asked:
+            if sequence not in ready and sequence.logits is not None:
+                sequence.logits = sequence.logits.copy()  # the next pass may reuse their memory
         tokens = []
-        ready = [(s, row) for row, (s, _) in enumerate(scheduled) if s.num_pending == 0]
-        for sequence, row in ready:
-            position = len(sequence.token_ids)
-            token_id = sample(logits[row], sequence.request.sampling, position)
-            sequence.token_ids.append(token_id)
-            sequence.finish = _finish_of(sequence, token_id)
+        for sequence in ready:
+            try:
+                token_id = _choose(sequence)
+            except OssiaError as error:
+                if sequence.request.constraint is None:
+                    raise
+                sequence.error, sequence.finish = error, Finish.FAILED
+                continue
             tokens.append((sequence, Token(token_id, sequence.finish)))
         return tokens
 
-    def _finish(self, tokens: list[tuple[Sequence, Token]]) -> None:
+    def _finish(self) -> None:
         """Lets the finished go."""
-        for sequence, token in tokens:
-            if token.finish is not None:
-                self.cancel(sequence)
+        for sequence in [s for s in self._running if s.finish is not None]:
+            self.cancel(sequence)
+
+
+def _choose(sequence: Sequence) -> int:
+    """The sequence's next token, which its constraint allows; the sequence goes on with it.
+
+    Raises:
+        OssiaError: the constraint allows none, or the logits are no numbers.
+    """
+    logits, request = sequence.logits, sequence.request
+    assert logits is not None
+    position = len(sequence.token_ids)
+    if request.constraint is None:
+        token_id = sample(logits, request.sampling, position)
+    else:
+        ids = allowed_ids(request.constraint, logits.size)
+        token_id = int(ids[sample(logits[ids], request.sampling, position)])
+    sequence.token_ids.append(token_id)
+    sequence.logits = None
+    sequence.finish = _finish_of(sequence, token_id)
+    if request.constraint is not None and sequence.finish is None:
+        request.constraint.accept(token_id)
+    return token_id
 
 
 def make_batch(scheduled: Scheduled) -> Batch:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from ossia.base.errors import InputError
+from ossia.base.errors import InputError, OssiaError
+from ossia.engine.constraint import Constraint
 from ossia.engine.sampler import Sampling
+from ossia.numerics.arrays import Float32
 
 
 class Finish(StrEnum):
@@ -12,6 +14,7 @@ class Finish(StrEnum):
 
     STOP = "stop"  # the model sampled a stop token
     LENGTH = "length"  # max_tokens or the context was reached
+    FAILED = "failed"  # its constraint allows no token; the sequence holds the error
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Request:
         sampling: how tokens are chosen.
         stop_ids: tokens that end the answer; the one that did is part of the output.
         max_tokens: most tokens to make, at least 1; None is up to the engine's context.
+        constraint: says which tokens may come; it has a state, so it serves one request once.
 
     Raises:
         InputError: max_tokens is below 1.
@@ -32,6 +36,7 @@ class Request:
     sampling: Sampling = field(default_factory=Sampling)
     stop_ids: frozenset[int] = frozenset()
     max_tokens: int | None = None
+    constraint: Constraint | None = None
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
@@ -64,7 +69,9 @@ class Sequence:
         full_pages: page of each logical page in the full layers.
         sliding_pages: the same in the sliding layers; NO_PAGE where it slid out of the window.
         capacity: tokens that the sequence may grow to.
+        logits: [vocabulary] after the last token, while the next is not chosen yet.
         finish: why it ended, once it has.
+        error: what ended it, where that is an error.
     """
 
     request: Request
@@ -73,7 +80,15 @@ class Sequence:
     num_stored: int = 0
     full_pages: list[int] = field(default_factory=list)
     sliding_pages: list[int] = field(default_factory=list)
+    logits: Float32 | None = None
     finish: Finish | None = None
+    error: OssiaError | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its next token can be chosen without waiting."""
+        constraint = self.request.constraint
+        return self.logits is not None and (constraint is None or constraint.is_ready)
 
     @property
     def num_pending(self) -> int:

@@ -1,0 +1,48 @@
+"""What may come next: a mask over the vocabulary that somebody above computes.
+
+The engine asks for masks and says which token was chosen; it knows neither format nor grammar.
+"""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ossia.base.errors import OssiaError
+
+Mask = NDArray[np.bool_]
+"""Which token ids are allowed; [vocabulary] or shorter, where ids beyond its end are not."""
+
+
+class Constraint(Protocol):
+    """The state of one sequence's rules. One sequence owns it, and asks and tells it in turn."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether ``mask`` answers at once. Until then the engine serves the others."""
+
+    def mask(self) -> Mask:
+        """The tokens that may come next; waits until they are known."""
+
+    def accept(self, token_id: int) -> None:
+        """The token that was chosen. Returns at once: what takes time runs on a thread."""
+
+
+def allowed_ids(constraint: Constraint, vocabulary: int) -> NDArray[np.intp]:
+    """The ids that may come next, below ``vocabulary``, at least one.
+
+    Raises:
+        OssiaError: there is none, or the constraint failed; it concerns this sequence alone.
+    """
+    try:
+        ids = np.flatnonzero(constraint.mask()[:vocabulary])
+    except OssiaError:
+        raise
+    except Exception as error:
+        raise OssiaError(f"what may come next cannot be told: {error!s:.120}") from error
+    if ids.size == 0:
+        raise OssiaError(
+            "no token may come next: the rules that the answer follows contradict each other; "
+            "check the schema"
+        )
+    return ids

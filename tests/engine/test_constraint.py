@@ -1,0 +1,131 @@
+"""Masks in the engine: obeyed, waited for without holding anyone up, and failing alone."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from ossia.base.errors import OssiaError
+from ossia.checkpoint.shape import SyntheticShape
+from ossia.checkpoint.source import TokenizerFiles
+from ossia.checkpoint.synthetic import SyntheticCheckpoint
+from ossia.engine import Engine, Finish, Request, Sampling
+from ossia.engine.constraint import allowed_ids
+from ossia.model import Config, load_params
+from ossia.ops import reference
+
+HOT = Sampling(temperature=2.0, seed=5)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    source = SyntheticCheckpoint(SyntheticShape.parse("2x64x4"), 1, TokenizerFiles())
+    config = Config.from_mapping(source.config)
+    return Engine(load_params(source, config.num_layers), config, reference, 512)
+
+
+@dataclass
+class Cycle:
+    """Allows the ids of one set after the other, in a circle; slow at will."""
+
+    sets: list[list[int]]
+    size: int = 64
+    num_waits: int = 0
+    accepted: list[int] = field(default_factory=list)
+
+    @property
+    def is_ready(self) -> bool:
+        self.num_waits -= 1
+        return self.num_waits < 0
+
+    def mask(self):
+        mask = np.zeros(self.size, np.bool_)
+        mask[self.sets[len(self.accepted) % len(self.sets)]] = True
+        return mask
+
+    def accept(self, token_id: int) -> None:
+        self.accepted.append(token_id)
+
+
+def ids_of(engine: Engine, request: Request) -> list[int]:
+    return [token.token_id for token in engine.generate(request)]
+
+
+def test_only_allowed_tokens_are_sampled(engine) -> None:
+    cycle = Cycle([[7], [1, 2, 3], [40, 41]])
+    made = ids_of(engine, Request((1,), HOT, max_tokens=30, constraint=cycle))
+    assert all(token in cycle.sets[i % 3] for i, token in enumerate(made))
+    assert len({token for token in made if token in (1, 2, 3)}) > 1
+    assert cycle.accepted == made[:-1]  # nothing follows the last
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [Sampling(temperature=0), Sampling(top_k=3), Sampling(top_p=0.5), Sampling(min_p=0.2)],
+)
+def test_filters_choose_among_what_is_allowed(engine, sampling) -> None:
+    made = ids_of(engine, Request((1,), sampling, max_tokens=9, constraint=Cycle([[5, 9]])))
+    assert set(made) <= {5, 9}
+
+
+def test_a_mask_of_everything_changes_nothing(engine) -> None:
+    everything = Cycle([list(range(engine.config.vocabulary))], engine.config.vocabulary)
+    free = ids_of(engine, Request((1, 2), HOT, max_tokens=20))
+    assert ids_of(engine, Request((1, 2), HOT, max_tokens=20, constraint=everything)) == free
+
+
+def test_rows_beyond_the_mask_are_not_allowed(engine) -> None:
+    short = Cycle([list(range(16))], 16)
+    assert max(ids_of(engine, Request((1,), HOT, max_tokens=40, constraint=short))) < 16
+
+
+def test_a_stop_token_ends_a_constrained_answer(engine) -> None:
+    request = Request((1,), HOT, frozenset([9]), constraint=Cycle([[3], [9]]))
+    assert [t.finish for t in engine.generate(request)] == [None, Finish.STOP]
+
+
+def test_a_slow_mask_holds_up_nobody_and_changes_no_token(engine) -> None:
+    slow = Request((1, 2), HOT, max_tokens=3, constraint=Cycle([[3, 4, 5]], num_waits=6))
+    other = Request((9,) * 20, HOT, max_tokens=8)
+    alone = ids_of(engine, Request((1, 2), HOT, max_tokens=3, constraint=Cycle([[3, 4, 5]])))
+    free = ids_of(engine, other)
+    one, two = engine.add(slow), engine.add(other)
+    made: dict[object, list[int]] = {one: [], two: []}
+    counts = []
+    while one.finish is None or two.finish is None:
+        for sequence, token in engine.step():
+            made[sequence].append(token.token_id)
+        engine.check_integrity()
+        counts.append((len(made[one]), len(made[two])))
+    assert made == {one: alone, two: free}
+    assert (0, 6) in counts  # it waited while the other went on
+
+
+def test_a_lone_sequence_is_waited_for(engine) -> None:
+    slow = Cycle([[3]], num_waits=1000)
+    assert ids_of(engine, Request((1,), HOT, max_tokens=2, constraint=slow)) == [3, 3]
+
+
+def test_a_dead_end_fails_its_own_request_only(engine) -> None:
+    doomed = Request((1,), HOT, max_tokens=9, constraint=Cycle([[3], []]))
+    other = Request((9,), HOT, max_tokens=6)
+    free = ids_of(engine, other)
+    one, two = engine.add(doomed), engine.add(other)
+    while two.finish is None:
+        engine.step()
+        engine.check_integrity()
+    assert one.finish is Finish.FAILED
+    assert two.token_ids[1:] == free
+    made = []
+    with pytest.raises(OssiaError, match="no token may come next"):
+        made.extend(engine.generate(Request((1,), HOT, constraint=Cycle([[3], []]))))
+    assert engine._full_pool.num_free == engine.plan.full_pages
+
+
+def test_a_constraint_that_breaks_is_an_error_in_words() -> None:
+    class Broken(Cycle):
+        def mask(self):
+            raise RuntimeError("out of order")
+
+    with pytest.raises(OssiaError, match="out of order"):
+        allowed_ids(Broken([]), 64)
