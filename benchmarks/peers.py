@@ -106,7 +106,8 @@ def ossia(options: argparse.Namespace) -> list[Measured]:
     command = [Path(sys.executable).with_name("ossia"), "bench", model, "--json"]
     for name in ("prompt", "decode", "repeat"):
         command += [f"--{name}", str(getattr(options, name))]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    environment = os.environ | {"OSSIA_THREADS": str(options.threads)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment)
     report = json.loads(done.stdout)
     if report["threads"] != options.threads:
         sys.exit(f"ossia used {report['threads']} threads, not {options.threads}")

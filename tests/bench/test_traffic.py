@@ -1,7 +1,7 @@
 """Bytes that a token reads, counted a second time from the checkpoint's own list of tensors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,9 @@ import pytest
 from ossia.bench.traffic import formats, nbytes_of, traffic_of
 from ossia.checkpoint import open_checkpoint
 from ossia.model import Config, load_params
+from ossia.model.params import LayerParams
 from ossia.numerics.arrays import Q8Array
+from ossia.numerics.tiles import tile
 from ossia.ops import reference
 from ossia.ops.arrays import PAGE_SIZE, KVPages
 
@@ -63,6 +65,25 @@ def test_formats(source) -> None:
         "attention": "bfloat16",
         "unembedding": "bfloat16",
     }
+
+
+def test_formats_of_packed_weights(source) -> None:
+    params = load_params(source, 4)
+    layer = params.layers[0]
+    q = tile(Q8Array(np.zeros((16, 2, 32), np.int8), np.ones((16, 2), np.float16)))
+    packed = replace(
+        params,
+        layers=(
+            LayerParams(
+                replace(layer.attention, q=q),
+                replace(layer.experts, gate=tile(layer.experts.gate)),
+            ),
+        ),
+    )
+    told = formats(packed)
+    assert told["experts"] == "MXFP4 in tiles"
+    assert told["attention"] == "Q8_0 in tiles"
+    assert nbytes_of(q) == 16 * 2 * 34
 
 
 def test_bytes_of_whatever_a_backend_holds() -> None:

@@ -26,7 +26,7 @@ def test_table(ossia: Run) -> None:
         assert 0 < lowest <= median <= highest
     assert "context filled with random keys and values" in done.stdout
     assert "experts MXFP4, attention bfloat16, unembedding bfloat16" in done.stdout
-    assert "reference: asked for" in done.stdout
+    assert "reference (NumPy, float32): asked for" in done.stdout
     assert re.search(r"^memory reads +[\d.]+ [MG]B/s", done.stdout, re.MULTILINE)
     assert "outside of ops" in done.stdout
 

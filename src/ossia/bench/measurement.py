@@ -16,12 +16,13 @@ from ossia.bench.report import Decode, Report, Spread, Step
 from ossia.bench.stored import add_stored, fill_pages
 from ossia.bench.traffic import formats, traffic_of
 from ossia.bench.workloads import Workload
-from ossia.checkpoint import open_checkpoint
+from ossia.checkpoint import open_checkpoint, stored
 from ossia.engine import Engine
 from ossia.engine.memory import PREFILL_CHUNK, check_context
 from ossia.engine.request import Sequence
 from ossia.model import Config, prepare_params
 from ossia.ops.cpu import _kernels, active_instruction_set
+from ossia.ops.cpu import start as start_kernels
 from ossia.ops.cpu.bandwidth import probe_memory, read_bandwidth
 from ossia.ops.select import select_backend
 
@@ -62,12 +63,19 @@ class Bench:
     Args:
         name: see ``hub.resolve``; the model needs no vocabulary.
         backend: see ``ops.select``.
+        packing: told bytes of weights packed and in all, while that goes on.
 
     Raises:
         OssiaError: the model, the backend, or room for the workload cannot be had.
     """
 
-    def __init__(self, name: str, workload: Workload, backend: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        workload: Workload,
+        backend: str | None = None,
+        packing: stored.Progress = stored.silent,
+    ) -> None:
         start = time.perf_counter()
         self.workload = workload
         self.source = open_checkpoint(hub.resolve(name))
@@ -75,11 +83,13 @@ class Bench:
         self.backend = select_backend(backend)
         self.ops = ObservedOps(self.backend.ops)
         check_context(self.config, workload.room, self.backend.ops.kv_item_bytes())
-        prepared = prepare_params(self.source, self.config.num_layers, self.backend.ops)
-        self.params, self.holding = prepared.params, prepared.holding
+        num_layers = self.config.num_layers
+        self.prepared = prepare_params(self.source, num_layers, self.backend.ops, packing)
+        self.params = self.prepared.params
         self.engine = Engine(self.params, self.config, cast("Ops", self.ops), workload.room)
         self.load_seconds = time.perf_counter() - start
         self._peak_of_loading = peak_resident()
+        start_kernels()  # the probe's threads, whatever backend computes
         self._probe = probe_memory()
 
     def run(self) -> Generator[Progress | Report, None, None]:
@@ -185,9 +195,11 @@ class Bench:
             layout=self.source.layout.value,
             backend=self.backend.name,
             backend_reason=self.backend.reason,
+            backend_detail=self.backend.detail,
             instruction_set=active_instruction_set() if self.backend.name == "cpu" else None,
             threads=_kernels.num_threads(),
             weights=formats(self.params),
+            holding=self.prepared.holding,
             workload=workload,
             load_seconds=self.load_seconds,
             warm_up_seconds=warm_up_seconds,

@@ -62,10 +62,12 @@ class Report:
     """One measurement.
 
     Attributes:
+        backend_detail: how the backend computes here, in words.
         instruction_set: of the compiled kernels, or None where none computes.
         threads: that kernels, and the bandwidth probe, may use.
-        weights: how large tensors are held, by kind.
-        load_seconds: to open the model and make room for the context.
+        weights: formats of the large tensors, by kind.
+        holding: where they are held, in words.
+        load_seconds: to open the model, pack it the first time, and make room for the context.
         warm_up_seconds: to the first token of the first prompt, of at most a chunk; not counted.
         time_to_first_token: of the prompt, in seconds.
         prefill: prompt tokens a second, the first token's sampling included.
@@ -80,9 +82,11 @@ class Report:
     layout: str
     backend: str
     backend_reason: str
+    backend_detail: str
     instruction_set: str | None
     threads: int
     weights: dict[str, str]
+    holding: str
     workload: Workload
     load_seconds: float
     warm_up_seconds: float

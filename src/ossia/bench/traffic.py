@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ossia.model import Config, Params
-from ossia.numerics.arrays import Mxfp4Array, Q8Array
+from ossia.numerics.arrays import Mxfp4Array, Q8Array, TiledArray
 from ossia.ops.arrays import PAGE_SIZE, KVPages
 
 _NOT_BY_EXPERT = ("norm", "router", "router_bias")
@@ -82,6 +82,8 @@ def _format(held: Any) -> str:
             return "MXFP4"
         case Q8Array():
             return "Q8_0"
+        case TiledArray():
+            return "MXFP4 in tiles" if held.scales.dtype == np.uint8 else "Q8_0 in tiles"
         case np.ndarray():
             return str(held.dtype)
         case _:

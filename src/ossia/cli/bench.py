@@ -55,9 +55,13 @@ def _measure(name: str, workload: "Workload", backend: str | None) -> "Report":
     from ossia.bench import Bench, Progress
 
     status = Status(notices())
+
+    def tell_packing(done: int, total: int) -> None:
+        status.show(f"packing the weights for this processor, once: {100 * done // total}%")
+
     try:
         status.show(f"loading {printable(name)}")
-        with closing(Bench(name, workload, backend).run()) as stages:
+        with closing(Bench(name, workload, backend, tell_packing).run()) as stages:
             for made in stages:
                 if not isinstance(made, Progress):
                     return made
@@ -73,17 +77,15 @@ def _stage(progress: "Progress", num_repeats: int) -> str:
 
 
 def _print(report: "Report") -> None:
-    from ossia.cli.facts import size
+    from ossia.cli.facts import counted, size
 
     screen = output()
-    isa = f", {report.instruction_set}" if report.instruction_set else ""
-    weights = ", ".join(f"{kind} {held}" for kind, held in report.weights.items())
+    formats = ", ".join(f"{kind} {format_}" for kind, format_ in report.weights.items())
     screen.list(
         {
             "model": f"{printable(report.model)} ({report.layout})",
-            "backend": f"{report.backend}{isa}: {report.backend_reason}",
-            "weights": f"held as {weights}",
-            "threads": f"{report.threads}, for kernels and for the bandwidth probe",
+            "backend": f"{report.backend} ({report.backend_detail}): {report.backend_reason}",
+            "weights": f"{printable(report.holding)}; {formats}",
         }
     )
     _print_rates(report)
@@ -92,7 +94,8 @@ def _print(report: "Report") -> None:
     screen.list(
         {
             "memory reads": f"{size(bandwidth.median)}/s ({size(bandwidth.lowest)} to "
-            f"{size(bandwidth.highest)}) around every decoding",
+            f"{size(bandwidth.highest)}) with {counted(report.threads, 'thread')}, "
+            "around every decoding",
             "a token reads": _traffic(report.decode),
             "a step": _step(report),
             "first token": f"{_seconds(report.time_to_first_token.median)} after the prompt; "
@@ -138,7 +141,7 @@ def _traffic(decode: "Decode") -> str:
 def _step(report: "Report") -> str:
     step = report.step
     parts = [*step.ops.items(), ("outside of ops", step.outside)]
-    shares = (f"{name} {spent / step.seconds:.1%}" for name, spent in parts)
+    shares = (f"{name} {spent / step.seconds:.1%}" for name, spent in parts if spent > 0)
     return f"{_seconds(step.seconds)}: {', '.join(shares)}"
 
 
