@@ -97,7 +97,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--no-repack", action="store_true", help="llama.cpp uses weights as mapped")
     parser.add_argument("--flash", choices=FLASH, default="both", help="llama.cpp's attention")
     parser.add_argument("--save", help="keep the figures as results/NAME.json")
-    return parser.parse_args()
+    options = parser.parse_args()
+    for path in (options.model, options.ossia_model):
+        if path is not None and not path.exists():
+            parser.error(f"there is no {path}")
+    return options
 
 
 def ossia(options: argparse.Namespace) -> list[Measured]:
