@@ -101,6 +101,17 @@ PIECES = (
 outputs = st.lists(st.sampled_from(PIECES), max_size=24)
 
 
+@given(st.lists(st.sampled_from(["<|channel|>", "<|constrain|>", "<|message|>", *PIECES[:8]])))
+@settings(max_examples=400)
+def test_words_are_kept_wherever_they_stand(small, encode, pieces) -> None:
+    """In a header too, as text or as type; only a channel of an unknown name loses its name."""
+    words = [(piece, f"w{number}q") for number, piece in enumerate(pieces)]
+    said = "".join(f"{piece} {word} " for piece, word in words)
+    parser, _ = parse(small, encode(f"<|channel|>final<|message|>{said}<|return|>"))
+    kept = "".join(f"{message.text} {message.content_type}\n" for message in parser.messages)
+    assert {piece for piece, word in words if word not in kept} <= {"<|channel|>"}
+
+
 @given(outputs)
 @settings(max_examples=400)
 def test_whatever_pieces_come_no_text_of_a_message_is_lost(small, encode, pieces) -> None:
@@ -283,6 +294,29 @@ headers = st.one_of(
     st.builds(" to={}<|channel|>commentary <|constrain|>json".format, names),
     st.builds(" to={}<|channel|>analysis code".format, names),
 )
+
+
+@pytest.mark.o200k
+def test_what_openai_harmony_refuses_or_spoils_is_mended(o200k, oracle, encode_output) -> None:
+    """The files are no straw men: of most of them the oracle makes an error or another text."""
+    import openai_harmony as oh
+
+    num_spoiled = 0
+    for path in MALFORMED:
+        case = json.loads(path.read_text("utf-8"))
+        if not isinstance(case["output"], str):
+            continue
+        ids = encode_output(o200k, case["output"])
+        try:
+            parsed = oracle.parse_messages_from_completion_tokens(
+                ids, oh.Role.ASSISTANT, strict=False
+            )
+        except oh.HarmonyError:
+            num_spoiled += 1
+            continue
+        texts = ["".join(content.text for content in message.content) for message in parsed]
+        num_spoiled += texts != [message["text"] for message in case["messages"]]
+    assert num_spoiled > 50
 
 
 @pytest.mark.o200k

@@ -72,6 +72,13 @@ class Reading:
         num_complete = len(words) - (self.rest[-1:].strip() != "")  # the last may be half a word
         return num_complete > MAX_WORDS or max(map(len, words), default=0) > MAX_WORD_LENGTH
 
+    @property
+    def is_like_text(self) -> bool:
+        """Whether there are words, and not one thing that makes a header."""
+        words = self.rest.split()
+        names_something = self.has_channel_token or self.channel or self.recipient
+        return bool(words) and not (names_something or self.content_type or _like(words[0]))
+
 
 @dataclass(frozen=True)
 class Header:
@@ -104,6 +111,7 @@ _RECIPIENT = re.compile(  # at most one word before it
 )
 _TOOL_ALONE = re.compile(rf"\s*({_TOOL})(?=[\s{{]|$)")
 _CHANNEL_IN_ROLE = re.compile(rf'\s*({_CHANNELS})(?=\s*to=|[A-Z0-9{{\["]|[^\x00-\x7f])')
+_KNOWN_TYPES = ("json", "code")
 _NOBODY = frozenset({*Role, *Channel, "all"})
 
 
@@ -123,6 +131,7 @@ def read_header(fields: Sequence[Field]) -> Reading:
             case Part.CONSTRAIN if word and _TOOL_ALONE.fullmatch(word):
                 text = f" {word}{text}"  # no type: the model forgot to= and wrote this instead
             case Part.CONSTRAIN:
+                rest += f" {content_type} " if word and content_type else ""
                 content_type = word or content_type
             case _ if word not in (None, Role.ASSISTANT):
                 repairs.append(Repair.OTHER_ROLE)
@@ -160,14 +169,17 @@ def close_header(reading: Reading) -> Header:
     channel, content_type = reading.channel, reading.content_type
     repairs = list(reading.repairs)
     if channel is None:
-        name = words.pop(0) if words else ""
+        name = words[0] if words else ""
         is_missing = not (reading.has_channel_token and name)
         repairs.append(Repair.MISSING_CHANNEL if is_missing else Repair.UNKNOWN_CHANNEL)
         channel = _nearest_channel(name, reading)
+        is_name = _like(name) or (reading.has_channel_token and len(words) == 1)
+        words = words[1:] if is_name else words
     if words:
         is_type = len(words) == 1 and content_type is None and _WORD.fullmatch(words[0])
         repairs += [] if is_type else [Repair.HEADER_WORDS]
-        content_type = " ".join(words) if content_type is None else content_type
+        kept = [word for word in words if content_type is None or word not in _KNOWN_TYPES]
+        content_type = " ".join([*([content_type] if content_type else []), *kept])
     return Header(channel, reading.recipient, content_type, "", tuple(repairs))
 
 
@@ -179,7 +191,9 @@ def break_header(reading: Reading) -> Header:
         is_unknown = reading.has_channel_token and reading.rest.strip()
         repairs.append(Repair.UNKNOWN_CHANNEL if is_unknown else Repair.MISSING_CHANNEL)
     repairs.append(Repair.MISSING_MESSAGE)
-    text, content_type = reading.rest.lstrip(), reading.content_type
+    text, content_type = reading.rest, reading.content_type
+    if content_type not in (None, *_KNOWN_TYPES):  # of a header that ends; here it is a word
+        text, content_type = f"{text}{content_type}", None
     if reading.recipient and content_type is None:
         content_type, text = _take(_ARGUMENTS_TYPE, text)
     return Header(channel, reading.recipient, content_type, text.lstrip(), tuple(repairs))
@@ -194,13 +208,17 @@ def is_cut(last: Field, reading: Reading) -> bool:
 
 
 def _nearest_channel(name: str, reading: Reading) -> Channel:
-    """The channel that a wrong name holds or resembles; else where such a message belongs."""
+    """The channel that a wrong name was meant for; else where such a message belongs."""
+    return _like(name) or (Channel.COMMENTARY if reading.recipient else Channel.FINAL)
+
+
+def _like(name: str) -> Channel | None:
+    """The channel that a wrong name holds or resembles."""
     word = name.lower()
     if found := re.search(_CHANNELS, word):
         return Channel(found[0])
-    if near := get_close_matches(word, list(Channel), n=1, cutoff=0.75):
-        return Channel(near[0])
-    return Channel.COMMENTARY if reading.recipient else Channel.FINAL
+    near = get_close_matches(word, list(Channel), n=1, cutoff=0.75)
+    return Channel(near[0]) if near else None
 
 
 def _take(pattern: re.Pattern[str], text: str) -> tuple[str | None, str]:

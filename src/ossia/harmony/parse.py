@@ -177,7 +177,7 @@ class Parser:
         self._is_turn_over |= name in special.STOPS or (name == special.END and self._is_answered())
         match self._state, name:
             case _InHeader(fields), special.MESSAGE:
-                return self._begin_message(fields, close_header(read_header(fields)))
+                return self._end_header(fields)
             case _InHeader(fields), special.CHANNEL:
                 return self._name_channel(fields)
             case _InHeader(fields), special.CONSTRAIN:
@@ -191,6 +191,15 @@ class Parser:
             case _:
                 self._leave_body(name)
                 return []
+
+    def _end_header(self, fields: list[Field]) -> list[Delta]:
+        """``<|message|>``, after a header or after the beginning of an answer that has none."""
+        reading = read_header(fields)
+        if fields[0].part is Part.ROLE or not reading.is_like_text:
+            return self._begin_message(fields, close_header(reading))
+        deltas = self._begin_message(fields, break_header(reading))
+        self._repairs.append(Repair.STRAY_TOKEN)
+        return deltas
 
     def _begin_message(self, fields: list[Field], header: Header) -> list[Delta]:
         if fields[0].part is Part.OUTSIDE:

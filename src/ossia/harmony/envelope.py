@@ -1,0 +1,344 @@
+"""Which token may come next, so that no answer is malformed: harmony as an automaton over ids.
+
+It knows headers, bodies and the tokens between; it knows no engine, and of grammars only that they
+say which text tokens may come. Headers are sequences of ids as the tokenizer writes them, which is
+what the model was trained on. ``docs/ideas/envelope.md`` draws the automaton.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ossia.harmony import special
+from ossia.harmony.messages import Channel, Role
+from ossia.tokenizer import Tokenizer
+
+Mask = NDArray[np.bool_]
+"""Which ids are allowed [vocabulary of the tokenizer]."""
+
+
+class GrammarState(Protocol):
+    """Where in a grammar one body is."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the rest answers at once."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the body may end here."""
+
+    def mask(self) -> Mask:
+        """The ordinary tokens that may come next."""
+
+    def accept(self, token_id: int) -> None:
+        """Goes on by one token."""
+
+
+class Grammar(Protocol):
+    """What a body may say."""
+
+    def start(self) -> GrammarState:
+        """The state before the first token."""
+
+
+@dataclass(frozen=True)
+class Callee:
+    """Somebody whom the model may call.
+
+    Attributes:
+        recipient: as it stands in the header, such as ``functions.get_weather``.
+        channels: where such calls are made.
+        content_type: what the header may call the arguments; ``json`` follows ``<|constrain|>``.
+        grammar: what the arguments may be; None is any text.
+    """
+
+    recipient: str
+    channels: tuple[Channel, ...] = (Channel.COMMENTARY,)
+    content_type: str = "json"
+    grammar: Grammar | None = None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What one answer may consist of.
+
+    Attributes:
+        callees: whom it may call; for a tool choice of none nobody, for a named tool that one.
+        must_call: whether it has to end with a call (the tool choices required and named).
+        reasoning_limit: tokens of reasoning, 0 for none at all; None is as many as it likes.
+        answer: what the final message may be; None is any text.
+    """
+
+    callees: tuple[Callee, ...] = ()
+    must_call: bool = False
+    reasoning_limit: int | None = None
+    answer: Grammar | None = None
+
+
+class Kind(Enum):
+    """What a message is."""
+
+    REASONING = auto()
+    PREAMBLE = auto()
+    CALL = auto()
+    FINAL = auto()
+
+
+@dataclass(frozen=True)
+class _Header:
+    """A header that is complete."""
+
+    kind: Kind
+    grammar: Grammar | None = None
+
+
+@dataclass
+class _Node:
+    """A place within the headers: a trie over token ids.
+
+    Attributes:
+        kinds: of the messages that can still come of it.
+        header: set where ``<|message|>`` was the last token.
+    """
+
+    kinds: set[Kind] = field(default_factory=set)
+    header: _Header | None = None
+    children: dict[int, "_Node"] = field(default_factory=dict)
+
+
+@dataclass
+class _Body:
+    """Within a message's text."""
+
+    kind: Kind
+    grammar: GrammarState | None
+    num_tokens: int = 0
+
+
+class Envelope:
+    """The state of one answer after a prompt that ends with ``<|start|>assistant``.
+
+    Raises:
+        TokenizerError: the vocabulary lacks a control token.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, rules: Rules) -> None:
+        self._rules = rules
+        self._tokens = _tokens_of(tokenizer)
+        self._first = _header_trie(tokenizer, rules)
+        self._later = _follow(_opening(tokenizer), self._first)
+        self._state: _Node | _Body | None = self._first
+        self._previous: Kind | None = None
+        self._num_reasoning = 0
+        self._may_reason = rules.reasoning_limit != 0
+
+    @property
+    def is_reasoning(self) -> bool:
+        """Whether the text under way is the model's reasoning."""
+        return isinstance(self._state, _Body) and self._state.kind is Kind.REASONING
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer is complete, so that nothing need come."""
+        return self._state is None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether ``mask`` answers at once."""
+        match self._state:
+            case _Body(grammar=grammar) if grammar is not None:
+                return grammar.is_ready
+        return True
+
+    def end_reasoning(self) -> None:
+        """From now on there is none: what is under way is closed, and no more begins."""
+        self._may_reason = False
+
+    def mask(self) -> Mask:
+        """The tokens that may come next, never written to again by anyone."""
+        match self._state:
+            case _Node() as node:
+                return self._tokens.only(self._steps(node))
+            case _Body() as body:
+                return self._body_mask(body)
+        return self._tokens.only([self._tokens.ids[special.RETURN]])
+
+    def accept(self, token_id: int) -> None:
+        """Goes on by one token.
+
+        Raises:
+            ValueError: the token is none that the mask allows.
+        """
+        match self._state:
+            case _Node() as node:
+                if token_id not in self._steps(node):
+                    raise ValueError(f"token {token_id} has no place in a header here")
+                self._enter(node.children[token_id])
+            case _Body() as body if token_id in self._tokens.ends[body.kind]:
+                self._leave(body.kind)
+            case _Body() as body:
+                self._say(body, token_id)
+
+    def _enter(self, node: _Node) -> None:
+        self._state = node
+        if node.header is not None:
+            grammar = node.header.grammar
+            self._state = _Body(node.header.kind, grammar.start() if grammar else None)
+
+    def _say(self, body: _Body, token_id: int) -> None:
+        """One token of a message's text."""
+        if not self._tokens.is_text(token_id):
+            raise ValueError(f"token {token_id} has no place in a message here")
+        body.num_tokens += 1
+        if body.grammar is not None:
+            body.grammar.accept(token_id)
+        if body.kind is Kind.REASONING:
+            self._num_reasoning += 1
+            if self._num_reasoning == self._rules.reasoning_limit:
+                self.end_reasoning()
+
+    def _leave(self, kind: Kind) -> None:
+        """A message ended: another begins, or the answer is complete."""
+        self._previous = kind
+        self._state = None if kind in (Kind.FINAL, Kind.CALL) else self._later
+
+    def _steps(self, node: _Node) -> list[int]:
+        """The ids that lead from a place in a header to a message that may come now."""
+        allowed = self._allowed_kinds()
+        return [
+            token_id
+            for token_id, child in node.children.items()
+            if not allowed.isdisjoint(child.kinds)
+        ]
+
+    def _allowed_kinds(self) -> set[Kind]:
+        """Messages that may come now. Neither reasoning nor a preamble follows its like."""
+        kinds = {Kind.CALL} if self._rules.must_call else {Kind.CALL, Kind.FINAL}
+        if self._may_reason and self._previous is not Kind.REASONING:
+            kinds.add(Kind.REASONING)
+        if self._previous is not Kind.PREAMBLE:
+            kinds.add(Kind.PREAMBLE)
+        return kinds
+
+    def _body_mask(self, body: _Body) -> Mask:
+        if body.kind is Kind.REASONING and not self._may_reason:
+            return self._tokens.only(self._tokens.ends[body.kind])
+        if body.grammar is None:
+            # What somebody waits for is not empty.
+            may_end = body.num_tokens > 0 or body.kind in (Kind.REASONING, Kind.PREAMBLE)
+            return self._tokens.text_and_ends[body.kind] if may_end else self._tokens.text
+        mask = body.grammar.mask() & self._tokens.text
+        if body.grammar.is_complete:
+            mask[list(self._tokens.ends[body.kind])] = True
+        return mask
+
+
+class _Tokens:
+    """The vocabulary by what its tokens are for."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        names = (special.START, special.END, special.MESSAGE, special.CHANNEL, *special.STOPS)
+        self.ids: Mapping[str, int] = {name: tokenizer.special(name) for name in names}
+        end = self.ids[special.END]
+        # A final message of the prompt ends with <|end|>, so a model may end its own so, too.
+        self.ends: Mapping[Kind, frozenset[int]] = {
+            Kind.REASONING: frozenset({end}),
+            Kind.PREAMBLE: frozenset({end}),
+            Kind.CALL: frozenset({self.ids[special.CALL]}),
+            Kind.FINAL: frozenset({self.ids[special.RETURN], end}),
+        }
+        self.text = np.zeros(tokenizer.vocabulary_size, np.bool_)
+        self.text[list(tokenizer.ordinary_ids)] = True
+        self.text_and_ends = {kind: self._with(ids) for kind, ids in self.ends.items()}
+
+    def is_text(self, token_id: int) -> bool:
+        """Whether an id stands for text."""
+        return 0 <= token_id < self.text.size and bool(self.text[token_id])
+
+    def only(self, ids: Iterable[int]) -> Mask:
+        """A mask of a few ids."""
+        mask = np.zeros_like(self.text)
+        mask[list(ids)] = True
+        return mask
+
+    def _with(self, ids: Iterable[int]) -> Mask:
+        mask = self.text.copy()
+        mask[list(ids)] = True
+        return mask
+
+
+@lru_cache(maxsize=4)
+def _tokens_of(tokenizer: Tokenizer) -> _Tokens:
+    """A vocabulary's tokens, told apart once."""
+    return _Tokens(tokenizer)
+
+
+def _opening(tokenizer: Tokenizer) -> list[int]:
+    return [tokenizer.special(special.START), *tokenizer.encode(Role.ASSISTANT)]
+
+
+def _follow(ids: list[int], node: _Node) -> _Node:
+    """The place from which these ids lead to a node."""
+    for token_id in reversed(ids):
+        node = _Node(node.kinds, None, {token_id: node})
+    return node
+
+
+def _header_trie(tokenizer: Tokenizer, rules: Rules) -> _Node:
+    root = _Node()
+    for parts, header in _headers(rules):
+        if special.CONSTRAIN in parts and special.CONSTRAIN not in tokenizer.specials:
+            continue
+        node = root
+        node.kinds.add(header.kind)
+        for token_id in _ids(tokenizer, parts):
+            node = node.children.setdefault(token_id, _Node())
+            node.kinds.add(header.kind)
+        node.header = header
+    return root
+
+
+def _headers(rules: Rules) -> Iterator[tuple[tuple[str, ...], _Header]]:
+    """Every header that an answer may have, as control tokens and the text between."""
+    plain = {Channel.ANALYSIS: Kind.REASONING, Channel.FINAL: Kind.FINAL}
+    if rules.callees:
+        plain[Channel.COMMENTARY] = Kind.PREAMBLE
+    for channel, kind in plain.items():
+        grammar = rules.answer if kind is Kind.FINAL else None
+        yield (special.CHANNEL, channel, special.MESSAGE), _Header(kind, grammar)
+    for callee in rules.callees:
+        header = _Header(Kind.CALL, callee.grammar)
+        recipient = f" to={callee.recipient}"
+        for channel in callee.channels:
+            for content_type in _content_types(callee.content_type):
+                in_role = (recipient, special.CHANNEL, channel)
+                in_channel = (special.CHANNEL, f"{channel}{recipient}")
+                yield (*_joined(in_role, content_type), special.MESSAGE), header
+                yield (*_joined(in_channel, content_type), special.MESSAGE), header
+
+
+def _content_types(name: str) -> Iterator[tuple[str, ...]]:
+    """The ways to write a content type: none, its word, and for JSON behind its own token."""
+    yield ("",)
+    yield (f" {name}",)
+    if name == "json":
+        yield (" ", special.CONSTRAIN, name)
+
+
+def _joined(parts: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
+    """Two runs of parts, text joined with text, as the tokenizer is to see it."""
+    return (*parts[:-1], parts[-1] + more[0], *more[1:])
+
+
+def _ids(tokenizer: Tokenizer, parts: Iterable[str]) -> list[int]:
+    ids: list[int] = []
+    for part in parts:
+        is_control = part in tokenizer.specials
+        ids += [tokenizer.special(part)] if is_control else tokenizer.encode(part)
+    return ids
