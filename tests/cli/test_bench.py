@@ -29,6 +29,8 @@ def test_table(ossia: Run) -> None:
     assert "reference (NumPy, float32): asked for" in done.stdout
     assert re.search(r"^memory reads +[\d.]+ [MG]B/s", done.stdout, re.MULTILINE)
     assert "outside of ops" in done.stdout
+    for context in (22, 203):
+        assert re.search(rf"^read at {context} .* a token: experts ", done.stdout, re.MULTILINE)
 
 
 def test_json(ossia: Run) -> None:
@@ -47,7 +49,7 @@ def test_json(ossia: Run) -> None:
 def test_a_model_without_a_vocabulary_is_measured(ossia: Run, tmp_path: Path) -> None:
     made = ossia("synth", tmp_path / "bare", "--shape", "1x32x2x2x1x40")
     assert made.returncode == 0
-    done = ossia("bench", tmp_path / "bare", *SHORT)
+    done = ossia("bench", tmp_path / "bare", *SHORT[:-2])  # whatever backend is best here
     assert done.returncode == 0, done.stderr
 
 

@@ -96,7 +96,7 @@ def _print(report: "Report") -> None:
             "memory reads": f"{size(bandwidth.median)}/s ({size(bandwidth.lowest)} to "
             f"{size(bandwidth.highest)}) with {counted(report.threads, 'thread')}, "
             "around every decoding",
-            "a token reads": _traffic(report.decode),
+            **_traffic(report),
             "a step": _step(report),
             "first token": f"{_seconds(report.time_to_first_token.median)} after the prompt; "
             f"loading took {_seconds(report.load_seconds)}, the first prompt "
@@ -128,14 +128,18 @@ def _print_rates(report: "Report") -> None:
     screen.write("\n")
 
 
-def _traffic(decode: "Decode") -> str:
+def _traffic(report: "Report") -> dict[str, str]:
+    """What a token reads, for every decoding that was measured."""
     from ossia.cli.facts import size
 
-    traffic = decode.traffic
-    return (
-        f"{size(traffic.total)} at {decode.context:,}: experts {size(traffic.experts)}, other "
-        f"weights {size(traffic.dense)}, keys and values {size(traffic.kv)}"
-    )
+    lines = {}
+    for each in (report.decode, report.decode_at_context):
+        if each is not None:
+            lines[f"read at {each.context:,}"] = (
+                f"{size(each.traffic.total)} a token: experts {size(each.traffic.experts)}, other "
+                f"weights {size(each.traffic.dense)}, keys and values {size(each.traffic.kv)}"
+            )
+    return lines
 
 
 def _step(report: "Report") -> str:
