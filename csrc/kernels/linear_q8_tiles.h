@@ -143,7 +143,9 @@ inline F32x16 swiglu(F32x16 gate, F32x16 up, F32x16 limit) {
     const F32x16 u = at_least(at_most(up, limit), sub(zero(), limit));
     const F32x16 one = broadcast(1.0f);
     const F32x16 sigmoid = div(one, add(one, exp(mul(g, broadcast(-kSwigluAlpha)))));
-    return mul(mul(g, sigmoid), add(u, one));
+    // 0, or NaN where a sum is infinite: a damaged weight must show, and clamping would hide it.
+    const F32x16 damage = add(sub(gate, gate), sub(up, up));
+    return add(mul(mul(g, sigmoid), add(u, one)), damage);
 }
 
 inline void linear_q8_tiles_swiglu(const Tiles& gate, const float* gate_bias,
@@ -169,6 +171,9 @@ inline void linear_q8_tiles_swiglu(const Tiles& gate, const float* gate_bias,
     }
 }
 
+// 127 over any magnitude from here on is a finite float32; below, a block is taken for zeros.
+constexpr float kSmallestLargest = 4e-37f;
+
 // 32 columns of one token to bytes: the largest magnitude becomes 127.
 inline void quantise_block(const float* x, int offset, float factor, std::int8_t* values,
                            float* scale, std::int32_t* start) {
@@ -176,7 +181,7 @@ inline void quantise_block(const float* x, int offset, float factor, std::int8_t
     const std::uint32_t bits = largest_magnitude_bits(first, second);
     float largest;
     __builtin_memcpy(&largest, &bits, sizeof largest);
-    const F32x16 inverse = broadcast(largest == 0 ? 0 : 127.0f / largest);
+    const F32x16 inverse = broadcast(largest < kSmallestLargest ? 0 : 127.0f / largest);
     *scale = largest / 127.0f * factor;
     *start = -offset * (round_to_bytes(values, mul(first, inverse)) +
                         round_to_bytes(values + 16, mul(second, inverse)));
