@@ -111,6 +111,21 @@ def test_a_conversation_begins_with_its_beginning(small, messages, data) -> None
         assert render(messages, small)[: len(begun)] == begun
 
 
+def test_an_answer_with_tools_grows_at_its_end_only(small) -> None:
+    call = Assistant("{}", Channel.COMMENTARY, "functions.f", "json")
+    code = Assistant("2 + 2", Channel.ANALYSIS, "python", "code")
+    messages = [
+        *(System(tools=(PYTHON,)), Developer("Help.", (Tool("f"),)), User("1"), Assistant("A")),
+        *(User("2"), reasoning("a"), code, ToolResult("python", "4", Channel.ANALYSIS)),
+        *(reasoning("b"), Assistant("Wait.", Channel.COMMENTARY)),
+        *(call, ToolResult("functions.f", "7"), call, ToolResult("functions.f", "8")),
+    ]
+    whole = render(messages, small)
+    for end in range(2, len(messages)):
+        begun = render(messages[:end], small, for_completion=False)
+        assert whole[: len(begun)] == begun
+
+
 def reasoning(text: str) -> Assistant:
     return Assistant(text, Channel.ANALYSIS)
 
