@@ -1,33 +1,39 @@
 // Attention of float32 queries over bfloat16 keys and values (csrc/kv_pages.h), flash-style: the
 // softmax is built up tile by tile (128 keys), so scores never leave the first-level cache.
 //
-// For one row, tile after tile of a split (2,048 keys), with s the scores of the tile's keys:
+// For one row, tile after tile of a split (2,048 keys), with s the scores of the tile's keys, times
+// log2(e), so that powers of 2 serve for those of e:
 //
 //     highest' = max(highest, max(s))
-//     p = exp(s - highest')
-//     sums = sums * exp(highest - highest') + p, lane by lane
-//     mixture = mixture * exp(highest - highest') + p[key] * v[key], for key = 0, 1, 2, ...
+//     p = 2**(s - highest')
+//     sums = sums * 2**(highest - highest') + p, lane by lane
+//     mixture = mixture * 2**(highest - highest') + p[key] * v[key], for key = 0, 1, 2, ...
 //
 // A key that a row does not see has p = 0 and leaves `highest` alone, so that a row gets the same
 // bits whether its neighbours see that key or not.
 #pragma once
 
-#include "exp.h"
+#include "exp2.h"
 #include "table.h"
+
+// Compiled by itself: together, the constants of one loop push the sums of another out of registers.
+#define OSSIA_APART [[gnu::noinline]] inline
 
 namespace ossia {
 namespace OSSIA_ISA {
 
 constexpr std::size_t kTileKeys = kTilePages * kPageSize;
 
-// The lowest `highest`: exp of the difference of two stays a number, also where a row sees no key.
+// The lowest `highest`: the difference of two stays a number, also where a row sees no key.
 constexpr float kLowestScore = -1e30f;
+
+constexpr float kLog2OfE = 1.44269504f;
 
 // Scores of a tile, then its weights; [rows, keys] and [rows, pairs of keys].
 struct Tile {
     alignas(64) float scores[kAttentionRows * kTileKeys];
     alignas(64) Pair weights[kAttentionRows * kTileKeys / 2];
-    alignas(64) float factors[kAttentionRows * 16];  // exp(highest - highest')
+    alignas(64) float factors[kAttentionRows * 16];  // 2**(highest - highest')
 };
 
 // First and last position that some row sees.
@@ -54,8 +60,8 @@ inline Seen seen_by_rows(const Queries& queries, std::size_t first_row, std::siz
 
 // Scores of one page's 32 keys; q [pairs of dimensions, rows]. `ahead` will be read soon.
 template <std::size_t rows>
-inline void score_page(const std::uint16_t* keys, const std::uint16_t* ahead, const Pair* q,
-                       std::size_t pairs, float* scores) {
+OSSIA_APART void score_page(const std::uint16_t* keys, const std::uint16_t* ahead, const Pair* q,
+                            std::size_t pairs, float* scores) {
     constexpr std::size_t vectors = kAttentionVectors;
     for (std::size_t key = 0; key < kPageSize; key += 16 * vectors) {
         F32x16 sums[rows][vectors];
@@ -82,8 +88,8 @@ inline void score_page(const std::uint16_t* keys, const std::uint16_t* ahead, co
 
 // From scores to weights, for one row. Pages first to last - 1 of the tile were scored; `seen` is
 // relative to the tile's first key.
-inline void weigh(Tile& tile, std::size_t r, std::size_t first_page, std::size_t last_page,
-                  Seen seen, float* sums, float* highest) {
+OSSIA_APART void weigh(Tile& tile, std::size_t r, std::size_t first_page, std::size_t last_page,
+                       Seen seen, float* sums, float* highest) {
     float* scores = tile.scores + r * kTileKeys;
     Pair* weights = tile.weights + r * kTileKeys / 2;
     const std::size_t first = first_page * kPageSize, last = last_page * kPageSize;
@@ -101,11 +107,11 @@ inline void weigh(Tile& tile, std::size_t r, std::size_t first_page, std::size_t
     }
     const F32x16 old = load(highest);
     const F32x16 now = at_least(broadcast(largest(top)), old);
-    const F32x16 factor = exp(sub(old, now));
+    const F32x16 factor = exp2_of_nonpositive(sub(old, now));
     F32x16 sum = mul(load(sums), factor);
     for (std::size_t key = first; key < last; key += 32) {
-        const F32x16 lower = exp(sub(load(scores + key), now));
-        const F32x16 upper = exp(sub(load(scores + key + 16), now));
+        const F32x16 lower = exp2_of_nonpositive(sub(load(scores + key), now));
+        const F32x16 upper = exp2_of_nonpositive(sub(load(scores + key + 16), now));
         sum = add(add(sum, lower), upper);
         store_pairs(weights + key / 2, lower, upper);
     }
@@ -116,10 +122,10 @@ inline void weigh(Tile& tile, std::size_t r, std::size_t first_page, std::size_t
 
 // mixture = mixture * factor + weights times values, for `vectors` times 16 dimensions.
 template <std::size_t rows, std::size_t vectors>
-inline void mix_dimensions(const Tile& tile, const std::uint16_t* const* values,
-                           const std::uint16_t* const* ahead, std::size_t first_page,
-                           std::size_t last_page, std::size_t padded_dim, std::size_t dimension,
-                           float* mixture, std::size_t record) {
+OSSIA_APART void mix_dimensions(const Tile& tile, const std::uint16_t* const* values,
+                                const std::uint16_t* const* ahead, std::size_t first_page,
+                                std::size_t last_page, std::size_t padded_dim,
+                                std::size_t dimension, float* mixture, std::size_t record) {
     F32x16 sums[rows][vectors];
     for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t v = 0; v < vectors; ++v)
@@ -192,11 +198,11 @@ inline void attend_tile(const KvPages& pages, const Queries& queries, std::size_
                                 pages.padded_dim, dimension, records, record);
 }
 
-// q of some rows, times the scale, as pairs: [pairs, rows].
+// q of some rows, times head_dim**-0.5 and log2(e), as pairs: [pairs, rows].
 inline void pack_queries(const KvPages& pages, const Queries& queries, std::size_t first_row,
                          std::size_t rows, Pair* packed) {
-    const F32x16 scale =
-        broadcast(1.0f / __builtin_sqrtf(static_cast<float>(pages.head_dim)));
+    const float root = __builtin_sqrtf(static_cast<float>(pages.head_dim));
+    const F32x16 scale = broadcast(kLog2OfE / root);
     for (std::size_t r = 0; r < rows; ++r) {
         const std::size_t token = (first_row + r) / queries.group;
         const std::size_t head = (first_row + r) % queries.group;
@@ -227,7 +233,7 @@ inline void attention_f32_bf16kv(const KvPages& pages, const Queries& queries, s
     for (std::size_t row = 0; row < rows; ++row) {
         float* mixture = records + row * record;
         for (std::size_t i = 0; i < pages.padded_dim + 16; i += 16) store(mixture + i, zero());
-        const F32x16 sink = broadcast(queries.sinks[row % queries.group]);
+        const F32x16 sink = broadcast(queries.sinks[row % queries.group] * kLog2OfE);
         store(mixture + pages.padded_dim + 16, at_least(sink, broadcast(kLowestScore)));
     }
     const Seen seen = seen_by_rows(queries, 0, rows);
@@ -253,9 +259,12 @@ inline void attention_merge(float* records, const float* later, std::size_t rows
     for (std::size_t row = 0; row < rows; ++row) {
         const F32x16 old = load(records + highest), added = load(later + highest);
         const F32x16 now = at_least(added, old);
-        const F32x16 old_factor = exp(sub(old, now)), added_factor = exp(sub(added, now));
-        for (std::size_t i = 0; i < highest; i += 16)
-            store(records + i, fma(load(records + i), old_factor, mul(load(later + i), added_factor)));
+        const F32x16 old_factor = exp2_of_nonpositive(sub(old, now));
+        const F32x16 added_factor = exp2_of_nonpositive(sub(added, now));
+        for (std::size_t i = 0; i < highest; i += 16) {
+            const F32x16 scaled = mul(load(later + i), added_factor);
+            store(records + i, fma(load(records + i), old_factor, scaled));
+        }
         store(records + highest, now);
         records += padded_dim + kRecordExtra;
         later += padded_dim + kRecordExtra;
@@ -267,8 +276,9 @@ inline void attention_finish(const float* records, const Queries& queries, std::
                              std::size_t padded_dim, float* y) {
     for (std::size_t row = 0; row < queries.tokens * queries.group; ++row) {
         const float* sums = records + row * (padded_dim + kRecordExtra) + padded_dim;
-        const F32x16 sink = broadcast(queries.sinks[row % queries.group]);
-        const F32x16 total = add(broadcast(sum(load(sums))), exp(sub(sink, load(sums + 16))));
+        const F32x16 sink = broadcast(queries.sinks[row % queries.group] * kLog2OfE);
+        const F32x16 of_sink = exp2_of_nonpositive(sub(sink, load(sums + 16)));
+        const F32x16 total = add(broadcast(sum(load(sums))), of_sink);
         float* results =
             y + row / queries.group * queries.token_stride + row % queries.group * head_dim;
         for (std::size_t d = 0; d < head_dim; d += 16) {
