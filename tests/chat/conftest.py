@@ -79,6 +79,6 @@ def scripted(source: Source, encode_output: Callable[..., list[int]]) -> Callabl
         says = Scripted(source, encode_output(tokenizer, script), last_of_prompt)
         params = load_params(says, config.num_layers)
         engine = Engine(params, config, backend.ops, 2048)
-        return ChatModel(says, config, tokenizer, backend, engine)
+        return ChatModel(says, config, tokenizer, backend, engine, "as it lies")
 
     return make

@@ -6,12 +6,24 @@ from typing import Any
 import pytest
 
 from ossia.base.errors import OssiaError
-from ossia.chat import Done, Event, Failed, Prefill, Reasoning, Text, Timings, ToolCall, Usage
+from ossia.chat import (
+    Citation,
+    Done,
+    Event,
+    Failed,
+    Prefill,
+    Reason,
+    Reasoning,
+    Text,
+    Timings,
+    ToolCall,
+    Usage,
+)
 from ossia.harmony import Channel, ParsedMessage
 from ossia.harmony.repair import Repair
 
 DONE = Done(
-    reason="stop",
+    reason=Reason.STOP_STRING,
     usage=Usage(20, 9, 3),
     timings=Timings(0.5, 1.25),
     repairs=(Repair.MISSING_END, "missing_end"),
@@ -20,19 +32,30 @@ DONE = Done(
         ParsedMessage(Channel.COMMENTARY, "functions.f", "json", "{}"),
     ),
     seed=2**64 - 1,
+    num_loops=1,
+    stop_string="\n",
 )
 EVENTS: list[tuple[Event, dict[str, Any]]] = [
     (Prefill(512, 2000), {"type": "prefill", "num_done": 512, "num_tokens": 2000}),
     (Reasoning("흠"), {"type": "reasoning", "text": "흠"}),
     (Text("42"), {"type": "text", "text": "42"}),
+    (
+        Citation("【3†L12】", 3, 12, 12),
+        {"type": "citation", "text": "【3†L12】", "cursor": 3, "first_line": 12, "last_line": 12},
+    ),
     (ToolCall("python", "2 + 2"), {"type": "tool_call", "recipient": "python", "text": "2 + 2"}),
     (Failed(OssiaError("too long")), {"type": "failed", "message": "too long"}),
     (
         DONE,
         {
             "type": "done",
-            "reason": "stop",
-            "usage": {"prompt_tokens": 20, "completion_tokens": 9, "reasoning_tokens": 3},
+            "reason": "stop_string",
+            "usage": {
+                "prompt_tokens": 20,
+                "completion_tokens": 9,
+                "reasoning_tokens": 3,
+                "cached_tokens": 0,
+            },
             "timings": {"prefill_seconds": 0.5, "decode_seconds": 1.25},
             "repairs": ["missing_end", "missing_end"],
             "messages": [
@@ -45,6 +68,8 @@ EVENTS: list[tuple[Event, dict[str, Any]]] = [
                 },
             ],
             "seed": 2**64 - 1,
+            "num_loops": 1,
+            "stop_string": "\n",
         },
     ),
 ]

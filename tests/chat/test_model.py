@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from ossia.base.errors import BackendError, InputError, OssiaError, ResourceError, TokenizerError
 from ossia.chat import (
     ChatModel,
+    Demands,
     Done,
     Event,
     Failed,
@@ -25,10 +26,14 @@ from ossia.harmony import Channel, ParsedMessage, System, User, render, stop_tok
 
 ASK = (System(), User("What is 27 + 58?"))
 GREEDY = Settings(temperature=0)
+RAW = Demands(is_enveloped=False)
+"""The model says what it wants: a script, or what random weights make up."""
 
 
-def answer(model: ChatModel, settings: Settings | None = None) -> list[Event]:
-    events = list(model.respond(ASK, settings))
+def answer(
+    model: ChatModel, settings: Settings | None = None, demands: Demands = RAW
+) -> list[Event]:
+    events = list(model.respond(ASK, settings, demands))
     assert_frees_everything(model)
     return events
 
@@ -79,7 +84,7 @@ def test_a_call_comes_with_its_tool(scripted) -> None:
     assert events == [ToolCall("x", ""), ToolCall("x", "{"), ToolCall("x", "}")]
     assert isinstance(done, Done)
     assert done.messages == (ParsedMessage(Channel.COMMENTARY, "x", None, "{}"),)
-    assert done.reason == "stop"
+    assert done.reason == "tool_call"
 
 
 def test_max_tokens_ends_an_answer_and_loses_none_of_it(scripted) -> None:
@@ -105,10 +110,10 @@ random_settings = st.builds(
 )
 
 
-@given(random_settings)
+@given(random_settings, st.booleans())
 @settings(max_examples=25)
-def test_random_weights_end_in_one_done(model, chosen) -> None:
-    events = answer(model, chosen)
+def test_random_weights_end_in_one_done(model, chosen, is_enveloped) -> None:
+    events = answer(model, chosen, Demands(is_enveloped=is_enveloped))
     assert [isinstance(event, Done) for event in events] == [False] * (len(events) - 1) + [True]
     done = events[-1]
     said = "".join(event.text for event in events[:-1])

@@ -3,11 +3,14 @@
 Knows messages and models; knows nothing of wire formats or terminals.
 """
 
+from ossia.chat.demands import Demands, NamedTool, ToolChoice
 from ossia.chat.events import (
+    Citation,
     Done,
     Event,
     Failed,
     Prefill,
+    Reason,
     Reasoning,
     Text,
     Timings,
@@ -18,14 +21,19 @@ from ossia.chat.model import ChatModel, Settings
 
 __all__ = [
     "ChatModel",
+    "Citation",
+    "Demands",
     "Done",
     "Event",
     "Failed",
+    "NamedTool",
     "Prefill",
+    "Reason",
     "Reasoning",
     "Settings",
     "Text",
     "Timings",
     "ToolCall",
+    "ToolChoice",
     "Usage",
 ]

@@ -4,6 +4,7 @@ Text arrives in pieces as it is made; ``Done`` or ``Failed`` comes once, last.
 """
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 from ossia.base.errors import OssiaError
@@ -48,8 +49,31 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Citation:
+    """A part of what the model says to the user that names where it has it from.
+
+    Attributes:
+        text: as the model wrote it, such as ``【3†L12-L15】``.
+        cursor: the number of the page that the browser tool showed.
+        first_line, last_line: of that page.
+    """
+
+    text: str
+    cursor: int
+    first_line: int
+    last_line: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {"type": "citation", **asdict(self)}
+
+
+@dataclass(frozen=True)
 class ToolCall:
-    """A piece of what the model says to a tool; ``recipient`` is the name that it gave."""
+    """A piece of what the model says to a tool; ``recipient`` is the name that it gave.
+
+    A call's first piece is empty, and comes as soon as it is certain whom the model calls.
+    """
 
     recipient: str
     text: str
@@ -66,11 +90,14 @@ class Usage:
     Attributes:
         completion_tokens: all that the model made, control tokens included.
         reasoning_tokens: those among them that are text of its reasoning.
+        cached_tokens: those of the prompt that were not computed again. The engine keeps nothing
+            between answers yet, so there are none.
     """
 
     prompt_tokens: int
     completion_tokens: int
     reasoning_tokens: int
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True)
@@ -81,34 +108,49 @@ class Timings:
     decode_seconds: float
 
 
+class Reason(StrEnum):
+    """Why an answer ended."""
+
+    STOP = "stop"  # the model said all
+    TOOL_CALL = "tool_call"  # it called a tool, and waits for the result
+    STOP_STRING = "stop_string"
+    LENGTH = "length"  # max_tokens or the context was reached
+
+
 @dataclass(frozen=True)
 class Done:
     """The answer is complete.
 
     Attributes:
-        reason: ``stop`` (the model ended it), ``length`` (max_tokens or the context did).
+        reason: why it ended.
         repairs: names of what was mended in the model's output (``harmony.Repair``).
         messages: what the model said, message by message.
         seed: with it, the same request gives the same answer.
+        num_loops: how often the reasoning went in circles and was ended for it.
+        stop_string: the one that ended it.
     """
 
-    reason: str
+    reason: Reason
     usage: Usage
     timings: Timings
     repairs: tuple[str, ...]
     messages: tuple[ParsedMessage, ...]
     seed: int
+    num_loops: int = 0
+    stop_string: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The event as plain JSON types."""
         return {
             "type": "done",
-            "reason": self.reason,
+            "reason": str(self.reason),
             "usage": asdict(self.usage),
             "timings": asdict(self.timings),
             "repairs": [str(name) for name in self.repairs],
             "messages": [asdict(m) | {"channel": str(m.channel)} for m in self.messages],
             "seed": self.seed,
+            "num_loops": self.num_loops,
+            "stop_string": self.stop_string,
         }
 
 
@@ -128,4 +170,4 @@ class Failed:
         return {"type": "failed", "message": self.message}
 
 
-Event = Prefill | Reasoning | Text | ToolCall | Done | Failed
+Event = Prefill | Reasoning | Text | Citation | ToolCall | Done | Failed

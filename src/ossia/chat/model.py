@@ -1,29 +1,24 @@
 """A model that one can talk to: checkpoint, tokenizer, backend and engine put together."""
 
 import secrets
-import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ossia import hub
 from ossia.base.errors import OssiaError, ResourceError
-from ossia.chat.events import (
-    Done,
-    Event,
-    Failed,
-    Prefill,
-    Reasoning,
-    Text,
-    Timings,
-    ToolCall,
-    Usage,
-)
+from ossia.chat.constraint import AnswerConstraint
+from ossia.chat.demands import Demands, rules_of
+from ossia.chat.events import Event, Failed
+from ossia.chat.respond import respond
+from ossia.chat.structured import Grammars
 from ossia.checkpoint import Progress, Source, open_checkpoint
 from ossia.checkpoint.stored import silent
-from ossia.engine import Engine, Request, Sampling, Token, largest_context
+from ossia.engine import Engine, Request, Sampling, largest_context
+from ossia.engine.constraint import Constraint
 from ossia.engine.memory import available_memory, check_context
-from ossia.harmony import Channel, Delta, Message, Parser, check_vocabulary, render, stop_token_ids
+from ossia.harmony import Message, check_vocabulary, render, stop_token_ids
+from ossia.harmony.envelope import Envelope
 from ossia.model import Config, prepare_params
 from ossia.ops.select import Backend, select_backend
 from ossia.tokenizer import Tokenizer, load_tokenizer
@@ -107,83 +102,46 @@ class ChatModel:
         return cls(source, config, tokenizer, selected, engine, prepared.holding)
 
     def respond(
-        self, messages: Sequence[Message], settings: Settings | None = None
+        self,
+        messages: Sequence[Message],
+        settings: Settings | None = None,
+        demands: Demands | None = None,
     ) -> Generator[Event, None, None]:
         """The answer to a conversation, piece by piece; ``Done`` or ``Failed`` comes once, last.
 
         Closing the generator stops the answer and frees what it held; then neither comes.
         """
+        demands = demands or Demands()
         try:
-            yield from self._respond(messages, settings or Settings())
+            request = self._request(messages, settings or Settings(), demands)
+            yield from respond(self.engine, self.tokenizer, request, demands.stop)
         except OssiaError as error:
             yield Failed(error)
         except MemoryError:
             message = "the answer needs more memory than is free; load with a smaller context"
             yield Failed(ResourceError(message))
 
-    def _respond(self, messages: Sequence[Message], settings: Settings) -> Iterator[Event]:
-        request = self._request(messages, settings)
-        parser = Parser(self.tokenizer)
-        clock = _Clock()
-        num_reasoning = 0
-        reason = ""
-        with closing(self.engine.stream(request)) as stream:
-            for made in stream:
-                if not isinstance(made, Token):
-                    yield Prefill(made.num_done, made.num_tokens)
-                    continue
-                clock.tick()
-                was_reasoning = _is_reasoning(parser)
-                deltas = parser.feed(made.token_id)
-                num_reasoning += was_reasoning and _is_reasoning(parser)
-                reason = made.finish or reason
-                yield from map(_event, deltas)
-        yield from map(_event, parser.finish())
-        yield Done(
-            reason=str(reason),
-            usage=Usage(len(request.prompt_ids), clock.num_ticks, num_reasoning),
-            timings=clock.timings(),
-            repairs=parser.repairs,
-            messages=parser.messages,
-            seed=request.sampling.seed,
-        )
+    @cached_property
+    def _grammars(self) -> Grammars:
+        return Grammars(self.tokenizer)
 
-    def _request(self, messages: Sequence[Message], settings: Settings) -> Request:
+    def _request(
+        self, messages: Sequence[Message], settings: Settings, demands: Demands
+    ) -> Request:
         seed = secrets.randbits(32) if settings.seed is None else settings.seed
         return Request(
             prompt_ids=tuple(render(messages, self.tokenizer)),
             sampling=settings.sampling(seed),
             stop_ids=stop_token_ids(self.tokenizer),
             max_tokens=settings.max_tokens,
+            constraint=self._constraint(messages, demands),
         )
 
-
-class _Clock:
-    """When the first and the last token came."""
-
-    def __init__(self) -> None:
-        self.num_ticks = 0
-        self._start = self._first = self._last = time.perf_counter()
-
-    def tick(self) -> None:
-        self._last = time.perf_counter()
-        if self.num_ticks == 0:
-            self._first = self._last
-        self.num_ticks += 1
-
-    def timings(self) -> Timings:
-        return Timings(self._first - self._start, self._last - self._first)
-
-
-def _is_reasoning(parser: Parser) -> bool:
-    """Whether the text under way is reasoning, and no call that the model makes meanwhile."""
-    return parser.channel is Channel.ANALYSIS and parser.recipient is None
-
-
-def _event(delta: Delta) -> Event:
-    if delta.recipient is not None:
-        return ToolCall(delta.recipient, delta.text)
-    return Reasoning(delta.text) if delta.channel is Channel.ANALYSIS else Text(delta.text)
+    def _constraint(self, messages: Sequence[Message], demands: Demands) -> Constraint | None:
+        if not demands.is_enveloped:
+            return None
+        rules = rules_of(messages, demands, lambda schema: self._grammars.compile(schema))
+        return AnswerConstraint(Envelope(self.tokenizer, rules))
 
 
 def _context(config: Config, asked: int | None, item_bytes: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from ossia.chat import ChatModel, Done, Failed, Settings, Text
+from ossia.chat import ChatModel, Citation, Done, Failed, Settings, Text
 from ossia.cli.display import Display
 from ossia.cli.printer import Printer
 from ossia.cli.terminal import notices
@@ -36,7 +36,7 @@ def ask(
     try:
         with closing(model.respond(messages, settings)) as events:
             for event in events:
-                if isinstance(event, Text):
+                if isinstance(event, Text | Citation):
                     seen.append(event.text)
                 elif isinstance(event, Done | Failed):
                     end = event

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from io import TextIOWrapper
 from typing import Protocol
 
-from ossia.chat import Event, Prefill, Reasoning, Text, ToolCall
+from ossia.chat import Citation, Event, Prefill, Reasoning, Text, ToolCall
 from ossia.cli.display import Display
 from ossia.cli.terminal import Screen, Status, WordWrap, notices, output, printable
 
@@ -61,7 +61,7 @@ class TextPrinter:
         match event:
             case Prefill(num_done, num_tokens):
                 self._status.show(f"reading the prompt: {num_done:,} of {num_tokens:,} tokens")
-            case Text(text):
+            case Text(text) | Citation(text):
                 heading = "Answer:" if self._has_aside else ""
                 self._write(_Section(output(), "answer", heading), text)
             case Reasoning(text):

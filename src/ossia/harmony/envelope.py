@@ -218,7 +218,12 @@ class Envelope:
         ]
 
     def _allowed_kinds(self) -> set[Kind]:
-        """Messages that may come now. Neither reasoning nor a preamble follows its like."""
+        """Messages that may come now. Neither reasoning nor a preamble follows its like.
+
+        Where a call is demanded, it follows the preamble: an answer cannot put it off for ever.
+        """
+        if self._rules.must_call and self._previous is Kind.PREAMBLE:
+            return {Kind.CALL}
         kinds = {Kind.CALL} if self._rules.must_call else {Kind.CALL, Kind.FINAL}
         if self._may_reason and self._previous is not Kind.REASONING:
             kinds.add(Kind.REASONING)

@@ -4,7 +4,7 @@ It knows an encoding engine without special tokens, the special tokens by name, 
 every token. It does not know files (``load``), nor what a special token means (``ossia.harmony``).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from types import MappingProxyType
 
 from tokenizers import Tokenizer as Engine
@@ -44,6 +44,7 @@ class Tokenizer:
     Attributes:
         vocabulary_size: the highest id + 1, special tokens included. Not every id below it need
             be a token.
+        ordinary_ids: those of the tokens that stand for text.
     """
 
     def __init__(
@@ -62,8 +63,9 @@ class Tokenizer:
             specials: ids of the special tokens by name.
             unspell: the bytes of any other token's spelling.
         """
-        ids = engine.get_vocab(with_added_tokens=True).values()
+        ids = frozenset(engine.get_vocab(with_added_tokens=True).values())
         self.vocabulary_size: int = max((*ids, *specials.values())) + 1
+        self.ordinary_ids: Set[int] = ids.difference(specials.values())
         self._engine = engine
         self._specials = MappingProxyType(dict(specials))
         self._special_ids = frozenset(specials.values())
