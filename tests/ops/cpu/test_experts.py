@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.ops.cpu.operands import each_instruction_set, gate_of_gate_up, normal, rounded
 
 from ossia.numerics.arrays import Array, Float32, Int32, Mxfp4Array
 from ossia.numerics.bf16 import round_to_bf16
@@ -16,7 +17,6 @@ from ossia.numerics.mxfp4 import quantize
 from ossia.ops import reference
 from ossia.ops.cpu import _kernels, experts, linear, pack, route
 from ossia.ops.spec import SWIGLU_ALPHA
-from tests.ops.cpu.operands import each_instruction_set, gate_of_gate_up, normal, rounded
 
 Float64 = NDArray[np.float64]
 

@@ -7,12 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-
-from ossia.numerics.arrays import Array, Float32, TiledArray
-from ossia.numerics.bf16 import BF16
-from ossia.numerics.dequantize import to_float32
-from ossia.ops import reference
-from ossia.ops.cpu import _kernels, embed, gather_rows, linear, pack
 from tests.ops.cpu.operands import (
     each_instruction_set,
     normal,
@@ -20,6 +14,12 @@ from tests.ops.cpu.operands import (
     random_q8,
     rounded,
 )
+
+from ossia.numerics.arrays import Array, Float32, TiledArray
+from ossia.numerics.bf16 import BF16
+from ossia.numerics.dequantize import to_float32
+from ossia.ops import reference
+from ossia.ops.cpu import _kernels, embed, gather_rows, linear, pack
 
 WEIGHTS: dict[str, Array] = {
     "one": random_mxfp4(1, 1),
@@ -245,15 +245,17 @@ def test_what_only_the_binding_can_be_given_is_refused_too() -> None:
     for y in bad:
         with pytest.raises(TypeError):
             _kernels.linear_q8_tiles(x, weight.values, weight.scales, None, y)
+    y = np.empty((TOKENS - 1, 33), np.float32)
     with pytest.raises(ValueError, match="as many tokens"):
-        y = np.empty((TOKENS - 1, 33), np.float32)
         _kernels.linear_q8_tiles(x, weight.values, weight.scales, None, y)
 
 
 def test_embed_and_gather_rows_pick_rows() -> None:
     table = normal(40, 96)
     ids = np.array([3, 0, 39, 3], np.int32)
-    np.testing.assert_array_equal(embed(table.astype(BF16), ids), to_float32(table.astype(BF16))[ids])
+    np.testing.assert_array_equal(
+        embed(table.astype(BF16), ids), to_float32(table.astype(BF16))[ids]
+    )
     weight = random_mxfp4(40, 3)
     np.testing.assert_array_equal(embed(weight, ids), to_float32(weight)[ids])
     np.testing.assert_array_equal(gather_rows(table, ids), table[ids])

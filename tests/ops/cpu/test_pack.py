@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.ops.cpu.operands import LAYOUTS, Layout, ggml_q8, normal, random_mxfp4, random_q8
 
 from ossia.base.errors import InputError
 from ossia.numerics import ggml
@@ -12,7 +13,6 @@ from ossia.numerics.bf16 import BF16
 from ossia.numerics.dequantize import to_float32
 from ossia.numerics.tiles import tile, untile
 from ossia.ops.cpu import _kernels, pack, packing
-from tests.ops.cpu.operands import LAYOUTS, Layout, ggml_q8, normal, random_mxfp4, random_q8
 
 SHAPES = [(1, 1), (16, 1), (15, 3), (17, 2), (64, 90), (33, 5), (3, 20, 2)]
 """Rows and blocks; the last is experts'."""

@@ -8,14 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from ossia.numerics import mxfp4
-from ossia.numerics.arrays import BLOCK_SIZE, Array, Float32, Mxfp4Array, NibbleOrder, Q8Array
-from ossia.numerics.bf16 import BF16
-from ossia.numerics.dequantize import to_float32
-from ossia.ops import reference
-from ossia.ops.cpu import _kernels
-from ossia.ops.cpu.released import linear_released
 from tests.ops.cpu.operands import (
     LAYOUTS,
     Layout,
@@ -25,6 +17,14 @@ from tests.ops.cpu.operands import (
     random_mxfp4,
     random_q8,
 )
+
+from ossia.numerics import mxfp4
+from ossia.numerics.arrays import BLOCK_SIZE, Array, Float32, Mxfp4Array, NibbleOrder, Q8Array
+from ossia.numerics.bf16 import BF16
+from ossia.numerics.dequantize import to_float32
+from ossia.ops import reference
+from ossia.ops.cpu import _kernels
+from ossia.ops.cpu.released import linear_released
 
 SHAPES = [(1, 1), (1, 90), (2, 3), (3, 2), (5, 1), (7, 90), (8, 4), (133, 17), (0, 3), (4, 0)]
 """Rows and blocks; the last have no rows, and nothing to add up."""
@@ -48,9 +48,7 @@ def assert_close(found: Float32, weight: Array, x: Float32, bias: Float32 | None
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize(("rows", "blocks"), SHAPES)
-def test_mxfp4_equals_float64(
-    instruction_set: str, rows: int, blocks: int, layout: Layout
-) -> None:
+def test_mxfp4_equals_float64(instruction_set: str, rows: int, blocks: int, layout: Layout) -> None:
     weight, x = random_mxfp4(rows, blocks), normal(6, blocks * BLOCK_SIZE)
     stored = layout(weight)
     y, bias = np.full((6, rows), np.nan, np.float32), normal(rows)
@@ -265,8 +263,8 @@ def test_what_only_the_binding_can_be_given_is_refused_too() -> None:
         _kernels.use_instruction_set("abacus")
     with pytest.raises(ValueError, match=r"y must have the shape \(2, 4, \)"):
         _kernels.linear_f32_mxfp4w(x, blocks, scales, False, None, np.empty((2, 5), np.float32))
+    y = np.empty((2, 8), np.float32)[:, ::2]
     with pytest.raises(ValueError, match="y must be contiguous"):
-        y = np.empty((2, 8), np.float32)[:, ::2]
         _kernels.linear_f32_mxfp4w(x, blocks, scales, False, None, y)
     read_only = np.empty((2, 4), np.float32)
     read_only.flags.writeable = False

@@ -54,5 +54,5 @@ def _container_cores(path: Path) -> int | None:
     try:
         quota, period = path.read_text("ascii").split()
         return None if quota == "max" else math.ceil(int(quota) / int(period))
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         return None
