@@ -8,17 +8,17 @@ from ossia.ops.cpu import _kernels, active_instruction_set, available_instructio
 
 
 @pytest.fixture(params=available_instruction_sets())
-def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+def instruction_set(request: pytest.FixtureRequest) -> str:
     """Each instruction set in turn; a kernel that ran tells its name, for a test to compare."""
     name: str = request.param
     _kernels.use_instruction_set(name)
-    yield name
-    _kernels.use_instruction_set(active_instruction_set())
+    return name
 
 
 @pytest.fixture(autouse=True)
-def threads_as_they_were() -> Iterator[None]:
-    """Whatever a test sets, the next one finds the threads that it would have found."""
+def kernels_as_they_were() -> Iterator[None]:
+    """Whatever a test sets, the next one finds the threads and the kernels of this machine."""
     before = _kernels.num_threads()
     yield
     _kernels.set_num_threads(before)
+    _kernels.use_instruction_set(active_instruction_set())
