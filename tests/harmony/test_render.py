@@ -46,15 +46,20 @@ GOLDEN: list[dict[str, Any]] = json.loads(
 
 
 def message_of(said: dict[str, Any]) -> Message:
+    more = {key: value for key, value in said.items() if key not in ("role", "tools")}
     match said:
-        case {"role": "system", "effort": effort, **rest}:
-            return System(Effort(effort), **{k: v for k, v in rest.items() if k != "role"})
+        case {"role": "system", "effort": effort}:
+            known = {"browser": BROWSER, "python": PYTHON}
+            tools = tuple(known[name] for name in said.get("tools", ()))
+            return System(**more | {"effort": Effort(effort), "tools": tools})
         case {"role": "developer", "text": text}:
-            return Developer(text)
+            return Developer(text, tuple(Tool(**tool) for tool in said.get("tools", ())))
         case {"role": "user", "text": text}:
             return User(text)
-        case {"channel": channel, "text": text}:
-            return Assistant(text, Channel(channel))
+        case {"role": "tool"}:
+            return ToolResult(**more | {"channel": Channel(said["channel"])})
+        case {"role": "assistant"}:
+            return Assistant(**more | {"channel": Channel(said["channel"])})
     raise AssertionError(said)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from openai_harmony import (
+    Author,
     Conversation,
     DeveloperContent,
     HarmonyEncoding,
@@ -24,26 +25,31 @@ from openai_harmony import (
     Role,
     StreamableParser,
     SystemContent,
+    ToolDescription,
     load_harmony_encoding,
 )
 
 Said = dict[str, Any]
 
 
-def system(effort: str = "medium", date: str | None = None, **more: str) -> Said:
+def system(effort: str = "medium", date: str | None = None, **more: Any) -> Said:
     return {"role": "system", "effort": effort, "current_date": date, **more}
 
 
-def developer(text: str) -> Said:
-    return {"role": "developer", "text": text}
+def developer(text: str | None, tools: list[Said] | None = None) -> Said:
+    return {"role": "developer", "text": text, **({"tools": tools} if tools else {})}
 
 
 def user(text: str) -> Said:
     return {"role": "user", "text": text}
 
 
-def assistant(channel: str, text: str) -> Said:
-    return {"role": "assistant", "channel": channel, "text": text}
+def assistant(channel: str, text: str, **more: str) -> Said:
+    return {"role": "assistant", "channel": channel, "text": text, **more}
+
+
+def result(name: str, text: str, channel: str = "commentary") -> Said:
+    return {"role": "tool", "name": name, "channel": channel, "text": text}
 
 
 TURN = [user("What is 2 + 2?"), assistant("analysis", "Two and two."), assistant("final", "4")]
@@ -60,6 +66,35 @@ def spoken(messages: list[Said]) -> list[Said]:
     """The messages without reasoning."""
     return [message for message in messages if message.get("channel") != "analysis"]
 
+
+PLACE = {"type": "string", "description": "도시"}
+UNIT = {"type": "string", "enum": ["celsius", "fahrenheit"], "default": "celsius"}
+WHEN = {
+    "type": "object",
+    "description": "A time",
+    "properties": {"day": {"type": "integer", "nullable": True}, "hours": {"type": "array"}},
+    "required": ["day"],
+}
+EITHER = {"description": "either", "oneOf": [{"type": "string"}, {"type": "number", "default": 3}]}
+WEATHER = {
+    "name": "get_weather",
+    "description": "Gets the weather.\nOf one place.",
+    "parameters": {
+        "type": "object",
+        "properties": {"place": PLACE, "unit": UNIT, "when": WHEN, "x": EITHER},
+        "required": ["place"],
+    },
+}
+HERE = {"name": "get_location", "description": "Where the user is.", "parameters": None}
+CALLING = [
+    user("What is the weather here?"),
+    assistant("analysis", "I need the place."),
+    assistant("commentary", "One moment."),
+    assistant("commentary", "{}", recipient="functions.get_location", content_type="json"),
+    result("functions.get_location", '{"city": "서울"}'),
+    assistant("analysis", "2 + 2", recipient="python", content_type="code"),
+    result("python", "4", "analysis"),
+]
 
 CASES: dict[str, list[Said]] = {
     "system, low": [system("low")],
@@ -91,6 +126,12 @@ CASES: dict[str, list[Said]] = {
     "one turn is over": [system(), *TURN],
     "one turn is over, the next begins": [system(), *TURN, *LAST],
     "an answer under way": [system(), *IN_FLIGHT],
+    "the trained tools": [system(tools=["browser", "python"]), *LAST],
+    "one trained tool": [system("high", tools=["python"]), *LAST],
+    "functions": [system(), developer("Be kind.", [HERE, WEATHER]), *LAST],
+    "functions without instructions": [developer(None, [WEATHER]), *LAST],
+    "calls": [system(tools=["python"]), developer(None, [HERE]), *CALLING],
+    "calls, and the answer": [system(), *CALLING, assistant("final", "Sunny."), *LAST],
     "reasoning without an answer": [system(), *TURN[:2], *LAST],
 }
 
@@ -133,38 +174,55 @@ OUTPUTS: dict[str, str] = {
 }
 
 
-# Without a tool ossia offers no commentary; these cases have none.
-CHANNELS = ["analysis", "final"]
-
-
-def oracle_message(said: Said) -> Message:
+def oracle_message(said: Said, channels: list[str]) -> Message:
     match said["role"]:
         case "system":
-            content = SystemContent.new().with_reasoning_effort(
-                ReasoningEffort(said["effort"].capitalize())
-            ).with_required_channels(CHANNELS)
-            if said["current_date"]:
-                content = content.with_conversation_start_date(said["current_date"])
-            if "identity" in said:
-                content = content.with_model_identity(said["identity"])
-                content = content.with_knowledge_cutoff(said["knowledge_cutoff"])
-            return Message.from_role_and_content(Role.SYSTEM, content)
+            return Message.from_role_and_content(Role.SYSTEM, system_content(said, channels))
         case "developer":
-            instructions = DeveloperContent.new().with_instructions(said["text"])
-            return Message.from_role_and_content(Role.DEVELOPER, instructions)
+            content = DeveloperContent(instructions=said["text"])
+            if "tools" in said:
+                content = content.with_function_tools([ToolDescription(**t) for t in said["tools"]])
+            return Message.from_role_and_content(Role.DEVELOPER, content)
         case "user":
             return Message.from_role_and_content(Role.USER, said["text"])
+        case "tool":
+            author = Author.new(Role.TOOL, said["name"])
+            message = Message.from_author_and_content(author, said["text"])
+            return message.with_channel(said["channel"]).with_recipient("assistant")
         case _:
             message = Message.from_role_and_content(Role.ASSISTANT, said["text"])
-            return message.with_channel(said["channel"])
+            message.channel, message.recipient = said["channel"], said.get("recipient")
+            # The oracle wants the control token spelled; ossia sets it for JSON by itself.
+            kind = said.get("content_type")
+            message.content_type = "<|constrain|>json" if kind == "json" else kind
+            return message
+
+
+def system_content(said: Said, channels: list[str]) -> SystemContent:
+    content = (
+        SystemContent.new()
+        .with_reasoning_effort(ReasoningEffort(said["effort"].capitalize()))
+        .with_required_channels(channels)
+    )
+    if said["current_date"]:
+        content = content.with_conversation_start_date(said["current_date"])
+    if "identity" in said:
+        content = content.with_model_identity(said["identity"])
+        content = content.with_knowledge_cutoff(said["knowledge_cutoff"])
+    for tool in said.get("tools", ()):
+        content = content.with_browser_tool() if tool == "browser" else content.with_python_tool()
+    return content
 
 
 def golden(
     encoding: HarmonyEncoding, name: str, messages: list[Said], seen: list[Said] | None = None
 ) -> Said:
     shown = messages if seen is None else seen
+    # The oracle always names three channels; ossia offers commentary only where a tool exists.
+    has_tools = any("tools" in said for said in messages)
+    channels = ["analysis", "commentary", "final"] if has_tools else ["analysis", "final"]
     ids = encoding.render_conversation_for_completion(
-        Conversation.from_messages([oracle_message(said) for said in shown]),
+        Conversation.from_messages([oracle_message(said, channels) for said in shown]),
         Role.ASSISTANT,
         RenderConversationConfig(auto_drop_analysis=seen is None),
     )
