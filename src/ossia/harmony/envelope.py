@@ -114,11 +114,22 @@ class _Node:
 
 @dataclass
 class _Body:
-    """Within a message's text."""
+    """Within a message's text.
+
+    Attributes:
+        has_text: whether anything but white space is there.
+    """
 
     kind: Kind
     grammar: GrammarState | None
-    num_tokens: int = 0
+    has_text: bool = False
+
+    @property
+    def may_end(self) -> bool:
+        """What somebody waits for is not empty. Waits for the grammar, if there is one."""
+        if self.grammar is not None:
+            return self.grammar.is_complete
+        return self.has_text or self.kind in (Kind.REASONING, Kind.PREAMBLE)
 
 
 class Envelope:
@@ -180,7 +191,7 @@ class Envelope:
                 if token_id not in self._steps(node):
                     raise ValueError(f"token {token_id} has no place in a header here")
                 self._enter(node.children[token_id])
-            case _Body() as body if token_id in self._tokens.ends[body.kind]:
+            case _Body() as body if token_id in self._tokens.ends[body.kind] and body.may_end:
                 self._leave(body.kind)
             case _Body() as body:
                 self._say(body, token_id)
@@ -195,7 +206,7 @@ class Envelope:
         """One token of a message's text."""
         if not self._tokens.is_text(token_id):
             raise ValueError(f"token {token_id} has no place in a message here")
-        body.num_tokens += 1
+        body.has_text = body.has_text or self._tokens.says(token_id)
         if body.grammar is not None:
             body.grammar.accept(token_id)
         if body.kind is Kind.REASONING:
@@ -235,11 +246,9 @@ class Envelope:
         if body.kind is Kind.REASONING and not self._may_reason:
             return self._tokens.only(self._tokens.ends[body.kind])
         if body.grammar is None:
-            # What somebody waits for is not empty.
-            may_end = body.num_tokens > 0 or body.kind in (Kind.REASONING, Kind.PREAMBLE)
-            return self._tokens.text_and_ends[body.kind] if may_end else self._tokens.text
+            return self._tokens.text_and_ends[body.kind] if body.may_end else self._tokens.text
         mask = body.grammar.mask() & self._tokens.text
-        if body.grammar.is_complete:
+        if body.may_end:
             mask[list(self._tokens.ends[body.kind])] = True
         return mask
 
@@ -258,6 +267,7 @@ class _Tokens:
             Kind.CALL: frozenset({self.ids[special.CALL]}),
             Kind.FINAL: frozenset({self.ids[special.RETURN], end}),
         }
+        self._bytes = tokenizer.token_bytes
         self.text = np.zeros(tokenizer.vocabulary_size, np.bool_)
         self.text[list(tokenizer.ordinary_ids)] = True
         self.text_and_ends = {kind: self._with(ids) for kind, ids in self.ends.items()}
@@ -265,6 +275,10 @@ class _Tokens:
     def is_text(self, token_id: int) -> bool:
         """Whether an id stands for text."""
         return 0 <= token_id < self.text.size and bool(self.text[token_id])
+
+    def says(self, token_id: int) -> bool:
+        """Whether a token is more than white space."""
+        return bool(self._bytes(token_id).decode(errors="replace").strip())
 
     def only(self, ids: Iterable[int]) -> Mask:
         """A mask of a few ids."""
