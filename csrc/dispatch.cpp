@@ -20,6 +20,10 @@ extern const Kernels kernels;
 namespace avx512bf16 {
 extern const Kernels kernels;
 }
+#elif defined(__aarch64__)
+namespace neon {
+extern const Kernels kernels;
+}
 #endif
 
 namespace {
@@ -35,6 +39,8 @@ const InstructionSet kInstructionSets[] = {
     {"avx512bf16", kForAvx512 | kAvx512bf16, &avx512bf16::kernels},
     {"avx512", kForAvx512, &avx512::kernels},
     {"avx2", kForAvx2, &avx2::kernels},
+#elif defined(__aarch64__)
+    {"neon", kNeonDotProduct, &neon::kernels},
 #endif
     {"scalar", 0, &scalar::kernels},
 };

@@ -1,11 +1,18 @@
-// Asks the processor (CPUID) and the operating system (XGETBV): Intel SDM volume 1, 14.3 and 15.2.
+// On x86-64 asks the processor (CPUID) and the operating system (XGETBV): Intel SDM volume 1, 14.3
+// and 15.2; on 64-bit ARM the operating system alone, because only it may ask the processor.
 //
-// Both must agree. A processor may have AVX-512 while the kernel of the operating system (or a
-// hypervisor) does not save its registers at a task switch; using them would then be fatal.
+// Both must agree on x86-64. A processor may have AVX-512 while the kernel of the operating system
+// (or a hypervisor) does not save its registers at a task switch; using them would then be fatal.
 #include "features.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+
+#include <cstddef>
 #endif
 
 namespace ossia {
@@ -46,6 +53,25 @@ std::uint32_t detect() {
         if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax & bit_AVX512BF16)
             features |= kAvx512bf16;
     }
+    return features;
+}
+
+#elif defined(__aarch64__) && defined(__linux__)
+
+std::uint32_t detect() {
+    std::uint32_t features = 0;
+    if (getauxval(AT_HWCAP) & HWCAP_ASIMDDP) features |= kNeonDotProduct;
+    return features;
+}
+
+#elif defined(__aarch64__) && defined(__APPLE__)
+
+std::uint32_t detect() {
+    int has_dot_product = 0;  // stays 0 where the system does not know the name
+    std::size_t size = sizeof has_dot_product;
+    sysctlbyname("hw.optional.arm.FEAT_DotProd", &has_dot_product, &size, nullptr, 0);
+    std::uint32_t features = 0;
+    if (has_dot_product) features |= kNeonDotProduct;
     return features;
 }
 
