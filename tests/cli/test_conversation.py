@@ -1,11 +1,13 @@
 """Conversations as JSON: OpenAI's chat and harmony's own messages, and what is refused."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import openai_harmony as oh
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.harmony.oracle import conversations, oracle_messages
 
 from ossia.base.errors import ConversationError
@@ -20,12 +22,19 @@ from ossia.harmony import (
     Tool,
     ToolResult,
     User,
+    render,
 )
 from ossia.harmony.built_in import BROWSER, PYTHON
+from ossia.tokenizer import Tokenizer, load_tokenizer
 
 TODAY = "2026-11-24"
 USER = {"role": "user", "content": "hi"}
 SYSTEM = System(current_date=TODAY)
+
+
+@pytest.fixture(scope="module")
+def speaker(vocabulary: Path) -> Tokenizer:
+    return load_tokenizer(json=vocabulary)
 
 
 def read(document: Any) -> list[Any]:
@@ -188,3 +197,38 @@ SYSTEM_PART = {"type": "system_content"}
 def test_what_is_no_conversation_is_refused(document: Any, said: str) -> None:
     with pytest.raises(ConversationError, match=said):
         read(document)
+
+
+KEYS = (
+    *("messages", "role", "content", "channel", "recipient", "content_type", "name", "type"),
+    *("tools", "function", "parameters", "description", "tool_calls", "tool_call_id", "arguments"),
+    *("id", "reasoning", "response_format", "json_schema", "schema", "reasoning_effort", "text"),
+    *("instructions", "functions", "browser", "model_identity", "knowledge_cutoff"),
+)
+WORDS = (
+    *("system", "developer", "user", "assistant", "tool", "analysis", "final", "low", "", "\ud800"),
+    *("function", "system_content", "developer_content", "text", "json_schema", "functions.f"),
+)
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(WORDS),
+    lambda values: (
+        st.lists(values, max_size=3) | st.dictionaries(st.sampled_from(KEYS), values, max_size=6)
+    ),
+    max_leaves=30,
+)
+said = st.fixed_dictionaries(
+    {"role": st.sampled_from(["system", "developer", "user", "assistant", "tool"])},
+    optional=dict.fromkeys(KEYS[2:], anything),
+)
+
+
+@given(st.one_of(anything, st.lists(said, max_size=3)), anything, anything)
+@settings(max_examples=300)
+def test_no_json_at_all_breaks_it(speaker, messages: Any, tools: Any, form: Any) -> None:
+    request = {"messages": messages, "tools": tools, "response_format": form}
+    for document in (messages, request):
+        try:
+            seen = read(document)
+        except ConversationError:
+            continue
+        assert render(seen, speaker)
