@@ -90,7 +90,7 @@ def run(
     sinks = random_sinks(shape)
     sequences = [Sequence(Request((0,) * len(q)), [0] * len(q), len(q)) for q, _, _ in tokens]
     results: list[list[Float32]] = [[] for _ in tokens]
-    for step in range(longest):
+    for step in range(longest * len(cuts)):  # one of the cuts may be 0
         chosen = [
             (i, min(cuts[(step + i) % len(cuts)], s.num_pending))
             for i, s in enumerate(sequences)
@@ -180,14 +180,13 @@ def test_random_schedules_give_the_bits_of_each_sequence_alone(
         assert_close(name, shape, sequence, mine)
 
 
-@pytest.mark.parametrize("group", [8, 3])
-@pytest.mark.parametrize("window", [None, 2100])
+@pytest.mark.parametrize(("group", "window"), [(8, None), (3, 2100)])
 def test_long_contexts_are_split_alike_whoever_computes(
     instruction_set: str, group: int, window: int | None
 ) -> None:
     """Several splits of 2,048 keys: tasks of their own for a token alone, else one by one."""
-    shape = Shape(1, group, 16, window)
-    length = 4500 if instruction_set != "scalar" else 2200
+    shape = Shape(1, group, 8, window)
+    length = 2200 if instruction_set == "scalar" else 4500  # it is slow
     tokens = random_tokens(shape, length, 5)
     results = []
     for threads, cuts in [(1, [length]), (2, [length - 5, 1]), (3, [1999, 700, 2])]:
