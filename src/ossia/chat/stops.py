@@ -22,11 +22,16 @@ class StopStrings:
         if not self._strings:
             return text
         text = self._held + text
-        starts = [(text.find(string), -len(string), string) for string in self._strings]
-        first = min((start for start in starts if start[0] >= 0), default=None)
+        starts = [(text.find(string), string) for string in self._strings]
+        # The first to be whole counts, wherever the text was cut; of two, the longer.
+        first = min(
+            ((start + len(string), start, string) for start, string in starts if start >= 0),
+            default=None,
+        )
         if first is not None:
-            self.found, self._held = first[2], ""
-            return text[: first[0]]
+            _, start, self.found = first
+            self._held = ""
+            return text[:start]
         num_held = max(_overlap(text, string) for string in self._strings)
         self._held = text[len(text) - num_held :]
         return text[: len(text) - num_held]
