@@ -64,10 +64,11 @@ struct Q8Format {
 template <class Format, std::size_t tokens>
 inline void dot_tile(const Tiles& weight, std::size_t row_tile, const Q8Tokens& x,
                      F32x16* totals) {
-    constexpr std::size_t kBytes = tile_bytes(Format::kFormat);
+    constexpr std::size_t kBytes = tile_bytes(Format::kFormat);  // constants: no call is left
+    constexpr std::size_t kScaleBytes = scale_bytes(Format::kFormat);
     const std::size_t first = row_tile * weight.blocks;
     const std::uint8_t* values = weight.values + first * kBytes;
-    const std::uint8_t* weight_scales = weight.scales + first * scale_bytes(Format::kFormat);
+    const std::uint8_t* weight_scales = weight.scales + first * kScaleBytes;
     const std::int8_t* columns = x.values;
     const float* scales = x.scales;
     const std::int32_t* starts = x.starts;
@@ -84,7 +85,7 @@ inline void dot_tile(const Tiles& weight, std::size_t row_tile, const Q8Tokens& 
             sums_of_blocks[t] =
                 fma(to_float(sums[t]), mul(scale, broadcast(scales[t])), sums_of_blocks[t]);
         values += kBytes;
-        weight_scales += scale_bytes(Format::kFormat);
+        weight_scales += kScaleBytes;
         columns += 32 * tokens;
         scales += tokens;
         starts += tokens;
@@ -198,7 +199,7 @@ inline void quantise_f32_q8(const float* const* rows, std::size_t columns,
             const float* from = rows[t] + column;
             float padded[kBlockSize] = {};
             if (column + kBlockSize > columns) {
-                for (std::size_t i = 0; i < columns - column; ++i) padded[i] = from[i];
+                __builtin_memcpy(padded, from, (columns - column) * sizeof(float));
                 from = padded;
             }
             quantise_block(from, offset, factor, x.values + place * kBlockSize, x.scales + place,
