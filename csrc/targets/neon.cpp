@@ -3,7 +3,7 @@
 //
 // CMakeLists.txt lets this file alone use those instructions. So it must not pull in inline
 // functions of the standard library: of those the linker keeps one copy for every processor, and
-// it might be this one (tests/ops/cpu/test_instruction_sets_neon.py checks it).
+// it might be this one (tests/ops/cpu/test_instruction_sets_words.py checks it).
 #include "../vec/neon.h"
 
 #include "../kernels/attention_f32_bf16kv.h"
