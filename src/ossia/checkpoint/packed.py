@@ -10,16 +10,19 @@ import hashlib
 import math
 import mmap
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ossia.base import settings
-from ossia.base.errors import CheckpointError, OssiaError, ResourceError
+from ossia.base.errors import CheckpointError, InputError, OssiaError, ResourceError
 from ossia.checkpoint.destination import new_file
+from ossia.checkpoint.directory import FoundTensor
 from ossia.checkpoint.mapped import MappedFile
 from ossia.checkpoint.read_safetensors import read_header, read_metadata
 from ossia.checkpoint.source import Source
@@ -31,7 +34,9 @@ from ossia.numerics.tiles import num_blocks, num_row_tiles
 _SAMPLES, _SAMPLE_BYTES = 16, 4096
 _PAGE = 4096
 _ORIGIN, _LAYOUT = "ossia_origin", "ossia_layout"
-_DTYPES = {"U8": np.dtype(np.uint8), "F16": np.dtype(np.float16)}
+# The logical shape stands in the name: tiles are filled up, so theirs does not tell it.
+_NAME = re.compile(r"(.+):([0-9]{1,9})x([0-9]{1,9}):values")
+_DTYPES: Mapping[str, np.dtype[Any]] = {"U8": np.dtype(np.uint8), "F16": np.dtype(np.float16)}
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,8 @@ class Packed:
 
 def open_packed(source: Source, layout: str) -> tuple[Path, Mapping[str, TiledArray]] | None:
     """The packed form of a checkpoint by canonical name, mapped; None if there is none to use."""
+    if not source.files:
+        return None
     origin = _origin(source)
     for path in _places(source, layout, origin):
         try:
@@ -69,9 +76,11 @@ def write_packed(
     """Make the packed form. An older one of the same checkpoint and layout is replaced.
 
     Raises:
-        InputError: no place can be written.
+        InputError: no place can be written, or the weights come from no files.
         ResourceError: no place has the room.
     """
+    if not source.files:
+        raise InputError(f"{source.path} has no files that packed weights could lie beside")
     origin = _origin(source)
     groups = [_group(tensor) for tensor in tensors]
     nbytes = sum(tensor.nbytes for group in groups for tensor in group.tensors)
@@ -124,16 +133,21 @@ def _origin(source: Source) -> str:
 
 def _group(tensor: Packed) -> Group:
     rows, columns = tensor.shape[-2:]
-    tiles = (*tensor.shape[:-2], num_row_tiles(rows), num_blocks(columns))
-    values = (*tiles, 256 if tensor.is_mxfp4 else 512)
-    scales = (*tiles, TILE_ROWS)
-    dtype = "U8" if tensor.is_mxfp4 else "F16"
-    # The logical shape stands in the name: tiles are filled up, so theirs does not tell it.
+    values, scales = _shapes(tensor.shape[:-2], rows, columns, tensor.is_mxfp4)
     name = f"{tensor.name}:{rows}x{columns}"
+    dtype = "U8" if tensor.is_mxfp4 else "F16"
     return Group(
         (_stored(f"{name}:values", "U8", values), _stored(f"{name}:scales", dtype, scales)),
         lambda: _pieces(tensor),
     )
+
+
+def _shapes(
+    leading: tuple[int, ...], rows: int, columns: int, is_mxfp4: bool
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of the values and of the scales."""
+    tiles = (*leading, num_row_tiles(rows), num_blocks(columns))
+    return (*tiles, 256 if is_mxfp4 else 512), (*tiles, TILE_ROWS)
 
 
 def _stored(name: str, dtype: str, shape: tuple[int, ...]) -> StoredTensor:
@@ -153,20 +167,30 @@ def _read(path: Path, layout: str, origin: str) -> dict[str, TiledArray] | None:
     if (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) != (origin, layout):
         return None
     found = {tensor.name: tensor for tensor in read_header(file)}
-    arrays = {}
-    for name in found:
-        stem, _, part = name.rpartition(":")
-        if part == "values":
-            canonical, _, shape = stem.rpartition(":")
-            rows, _, columns = shape.partition("x")
-            values, scales = (found[f"{stem}:{kind}"] for kind in ("values", "scales"))
-            arrays[canonical] = TiledArray(
-                *(file.array(t.start, _DTYPES[t.encoding], t.shape) for t in (values, scales)),
-                rows=int(rows),
-                columns=int(columns),
-            )
+    names = filter(None, map(_NAME.fullmatch, found))
+    arrays = {name[1]: _tiled(file, found, name) for name in names}
     _advise(file)
     return arrays
+
+
+def _tiled(file: MappedFile, found: Mapping[str, FoundTensor], name: re.Match[str]) -> TiledArray:
+    """One tensor, whose parts must agree: kernels trust them."""
+    rows, columns = int(name[2]), int(name[3])
+    values, scales = found[name[0]], found.get(name[0].removesuffix("values") + "scales")
+    if (
+        scales is None
+        or values.encoding != "U8"
+        or scales.encoding not in _DTYPES
+        or (values.shape, scales.shape)
+        != _shapes(values.shape[:-3], rows, columns, scales.encoding == "U8")
+    ):
+        raise CheckpointError(f"{file.path}: {name[1]} is damaged; remove the file")
+    return TiledArray(
+        file.array(values.start, _DTYPES[values.encoding], values.shape),
+        file.array(scales.start, _DTYPES[scales.encoding], scales.shape),
+        rows,
+        columns,
+    )
 
 
 def _advise(file: MappedFile) -> None:
