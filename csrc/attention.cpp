@@ -17,6 +17,9 @@ constexpr std::size_t kRowsOfTask = 128;
 // With fewer pieces of work for each thread than this, the splits of a sequence are tasks.
 constexpr std::size_t kFewPieces = 8;
 
+// Rows times keys that one thread is done with before another one would have begun.
+constexpr std::size_t kFewScores = 10000;
+
 constexpr std::size_t kFewTokens = 8;  // are rotated, normed and stored by the calling thread alone
 
 // Some tokens and one key/value head.
@@ -24,6 +27,7 @@ struct Piece {
     Queries queries;
     float* y;
     std::size_t first_split, last_split;  // that some token sees
+    std::size_t num_scores;               // at most
 };
 
 std::size_t num_rows(const Piece& piece) { return piece.queries.tokens * piece.queries.group; }
@@ -40,6 +44,7 @@ void find_splits(Piece& piece) {
                                  ? first - queries.window : 0;
     piece.first_split = seen / kPageSize / kSplitPages;
     piece.last_split = last / kPageSize / kSplitPages;
+    piece.num_scores = num_rows(piece) * (last + 1 - seen);
 }
 
 // Pieces of one key/value head are neighbours: they meet the same keys.
@@ -61,7 +66,7 @@ std::vector<Piece> cut_into_pieces(const KvPages& pages, const TokenRuns& runs, 
                                    sinks + kv_head * group,
                                    runs.page_ids + sequence * runs.logical_pages,
                                    std::min(most, last - token), group, kv_head, window},
-                                  y + place, 0, 0});
+                                  y + place, 0, 0, 0});
                 find_splits(pieces.back());
             }
     }
@@ -155,12 +160,18 @@ void attention(const Kernels& kernels, const KvPages& pages, const TokenRuns& ru
                const float* sinks, std::size_t heads, std::size_t window, float* y) {
     const std::vector<Piece> pieces =
         cut_into_pieces(pages, runs, q, sinks, heads, window, y);
-    std::size_t most_splits = 1;
-    for (const Piece& piece : pieces) most_splits = std::max(most_splits, num_splits(piece));
-    if (most_splits > 1 && pieces.size() < kFewPieces * num_threads())
-        return attend_by_splits(kernels, pages, pieces);
-    parallel_for(pieces.size(),
-                 [&](std::size_t i) { attend_at_once(kernels, pages, pieces[i]); });
+    std::size_t most_splits = 1, num_scores = 0;
+    for (const Piece& piece : pieces) {
+        most_splits = std::max(most_splits, num_splits(piece));
+        num_scores += piece.num_scores;
+    }
+    const auto attend = [&](std::size_t i) { attend_at_once(kernels, pages, pieces[i]); };
+    if (num_scores < kFewScores)
+        for (std::size_t i = 0; i < pieces.size(); ++i) attend(i);
+    else if (most_splits > 1 && pieces.size() < kFewPieces * num_threads())
+        attend_by_splits(kernels, pages, pieces);
+    else
+        parallel_for(pieces.size(), attend);
 }
 
 void store_kv(const float* k, const float* v, const std::int32_t* slots, std::size_t tokens,

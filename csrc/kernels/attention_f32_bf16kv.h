@@ -73,7 +73,7 @@ OSSIA_APART void score_page(const std::uint16_t* keys, const std::uint16_t* ahea
             Pairs16 loaded[vectors];
             for (std::size_t v = 0; v < vectors; ++v) {
                 loaded[v] = load_pairs(keys + place + 32 * v);
-                prefetch(reinterpret_cast<const std::uint8_t*>(ahead + place + 32 * v));
+                prefetch_far(ahead + place + 32 * v);
             }
             for (std::size_t r = 0; r < rows; ++r)
                 for (std::size_t v = 0; v < vectors; ++v)
@@ -138,7 +138,7 @@ OSSIA_APART void mix_dimensions(const Tile& tile, const std::uint16_t* const* va
             Pairs16 loaded[vectors];
             for (std::size_t v = 0; v < vectors; ++v) {
                 loaded[v] = load_pairs(values[page] + place + 32 * v);
-                prefetch(reinterpret_cast<const std::uint8_t*>(ahead[page] + place + 32 * v));
+                prefetch_far(ahead[page] + place + 32 * v);
             }
             for (std::size_t r = 0; r < rows; ++r)
                 for (std::size_t v = 0; v < vectors; ++v)

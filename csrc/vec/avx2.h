@@ -40,6 +40,10 @@ inline void prefetch(const std::uint8_t* from) {
     _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
 }
 
+inline void prefetch_far(const std::uint16_t* from) {
+    _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T1);
+}
+
 inline Values16 load_values(const float* from) { return _mm256_load_ps(from); }
 
 // Bits 0 to 2 of each index name the magnitude (vpermps reads no more), bit 3 is the sign.

@@ -41,6 +41,10 @@ inline void prefetch(const std::uint8_t* from) {
     _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T0);
 }
 
+inline void prefetch_far(const std::uint16_t* from) {
+    _mm_prefetch(reinterpret_cast<const char*>(from), _MM_HINT_T1);
+}
+
 inline Values16 load_values(const float* from) { return _mm512_load_ps(from); }
 
 inline F32x16 look_up_low(Values16 values, Bytes16 bytes) {

@@ -35,6 +35,8 @@ inline F32x16 by_fours(F f, Vectors... vectors) {
 
 inline void prefetch(const std::uint8_t* from) { __builtin_prefetch(from); }
 
+inline void prefetch_far(const std::uint16_t* from) { __builtin_prefetch(from, 0, 2); }
+
 inline F32x16 broadcast(float value) {
     const float32x4_t four = vdupq_n_f32(value);
     return {four, four, four, four};
