@@ -15,7 +15,7 @@
 namespace ossia {
 namespace {
 
-constexpr std::chrono::microseconds kSpinTime{60};
+constexpr std::chrono::microseconds kSpinTime{100};
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -24,6 +24,8 @@ inline void relax() {
     __asm__ volatile("yield");
 #endif
 }
+
+constexpr std::uint64_t kClosed = 0;  // no round
 
 class Pool {
    public:
@@ -36,14 +38,16 @@ class Pool {
         count_ = count;
         helpers_ = helpers;
         next_.store(0, std::memory_order_relaxed);
-        num_at_work_.store(num_workers_, std::memory_order_relaxed);
         {
             const std::lock_guard<std::mutex> held(sleep_);
-            round_.store(round_.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+            open_round_.store(++round_);
         }
-        if (num_asleep_.load(std::memory_order_acquire) > 0) wake_.notify_all();
+        if (num_asleep_.load() > 0) wake_.notify_all();
         take_tasks();
-        for (std::size_t spins = 0; num_at_work_.load(std::memory_order_acquire) > 0; ++spins) {
+        // All tasks are taken. Nobody may join from here on; those who did are waited for. A worker
+        // that slept, or has no core just now, never holds the caller up.
+        open_round_.store(kClosed);
+        for (std::size_t spins = 0; num_joined_.load() > 0; ++spins) {
             relax();
             if (spins > 20000) std::this_thread::yield();  // a worker lost its core: it may have ours
         }
@@ -55,8 +59,7 @@ class Pool {
     void hire(std::size_t count) {
         try {
             for (; num_workers_ < count; ++num_workers_) {
-                const std::uint64_t seen = round_.load(std::memory_order_relaxed);
-                std::thread([this, index = num_workers_, seen] { work(index, seen); }).detach();
+                std::thread([this, index = num_workers_] { work(index); }).detach();
             }
         } catch (const std::system_error&) {
         }
@@ -70,42 +73,52 @@ class Pool {
         }
     }
 
-    // `seen` is the last round that the worker does not take part in. It misses none after it,
-    // because a call ends only when every worker has answered.
-    void work(std::size_t index, std::uint64_t seen) {
+    void work(std::size_t index) {
+        std::uint64_t seen = kClosed;
         for (;;) {
             wait_for_round(seen);
-            ++seen;
-            if (index < helpers_) take_tasks();
-            num_at_work_.fetch_sub(1, std::memory_order_release);
+            num_joined_.fetch_add(1);
+            // Only now is it sure that what the caller wrote stays until we have left.
+            const std::uint64_t round = open_round_.load();
+            if (round != kClosed && index < helpers_) take_tasks();
+            num_joined_.fetch_sub(1);
+            if (round != kClosed) seen = round;
         }
     }
 
+    bool is_new(std::uint64_t seen) const {
+        const std::uint64_t round = open_round_.load();
+        return round != kClosed && round != seen;
+    }
+
+    // Returns when a round was open that was not `seen`; it may be over by now.
     void wait_for_round(std::uint64_t seen) {
         const auto until = std::chrono::steady_clock::now() + kSpinTime;
         do {
             for (int i = 0; i < 64; ++i) {
-                if (round_.load(std::memory_order_acquire) != seen) return;
+                if (is_new(seen)) return;
                 relax();
             }
         } while (std::chrono::steady_clock::now() < until);
         std::unique_lock<std::mutex> held(sleep_);
-        num_asleep_.fetch_add(1, std::memory_order_release);
-        wake_.wait(held, [&] { return round_.load(std::memory_order_acquire) != seen; });
-        num_asleep_.fetch_sub(1, std::memory_order_release);
+        num_asleep_.fetch_add(1);
+        wake_.wait(held, [&] { return is_new(seen); });
+        num_asleep_.fetch_sub(1);
     }
 
     std::mutex owner_;  // held while a call is under way
     std::size_t num_workers_ = 0;
 
-    // The call under way; written between rounds, when no worker looks.
+    // The call under way; written while no round is open and no worker has joined.
     const Task* task_ = nullptr;
     std::size_t count_ = 0;
     std::size_t helpers_ = 0;
 
-    alignas(64) std::atomic<std::size_t> next_{0};         // the first task that nobody took
-    alignas(64) std::atomic<std::size_t> num_at_work_{0};  // workers that still may look at it
-    alignas(64) std::atomic<std::uint64_t> round_{0};      // counts calls
+    std::uint64_t round_ = kClosed;  // counts calls
+
+    alignas(64) std::atomic<std::size_t> next_{0};  // the first task that nobody took
+    alignas(64) std::atomic<std::size_t> num_joined_{0};
+    alignas(64) std::atomic<std::uint64_t> open_round_{kClosed};
 
     std::mutex sleep_;
     std::condition_variable wake_;
