@@ -68,9 +68,7 @@ def _read(source: Source, matrices: Mapping[str, Array], name: str) -> Array:
     return array if leaf in MATRICES | AS_THEY_ARE else to_float32(array)
 
 
-def _matrices(
-    source: Source, ops: Ops, progress: Progress
-) -> tuple[Mapping[str, Array], str]:
+def _matrices(source: Source, ops: Ops, progress: Progress) -> tuple[Mapping[str, Array], str]:
     """Packed matrices by name, or none where weights stay as they are; and how they are held."""
     layout = ops.packing()
     if layout is None:
@@ -88,9 +86,11 @@ def _matrices(
         write_packed(source, layout, tensors, progress)
     except (InputError, ResourceError) as error:
         return _in_memory(source, wanted, ops, progress), f"packed, in memory ({error})"
-    found = _from_file(source, layout, wanted)
-    assert found is not None, "the packed file was written a moment ago"
-    return found
+    if (found := _from_file(source, layout, wanted)) is not None:
+        return found
+    # The checkpoint changed meanwhile, or another process replaced what was written.
+    holding = "packed, in memory (the packed file was gone at once)"
+    return _in_memory(source, wanted, ops, progress), holding
 
 
 def _from_file(

@@ -62,6 +62,8 @@ def test_plain_numbers_become_q8(shape: tuple[int, ...], dtype: str) -> None:
     assert_same(pack(numbers), expected)
     interleaved = np.repeat(numbers, 2, axis=-2)[..., 1::2, :]  # as gate and up of bf16 experts
     assert_same(pack(interleaved), expected)
+    transposed = np.swapaxes(numbers, -1, -2).copy()  # Hugging Face's experts of bfloat16
+    assert_same(pack(np.swapaxes(transposed, -1, -2)), expected)
     wider = np.concatenate([numbers, numbers], axis=-1)[..., : shape[-1]]
     assert_same(pack(wider), expected)
 
@@ -152,8 +154,8 @@ def test_bad_weights_are_refused() -> None:
         pack(Q8Array(random_q8(16, 2).values, normal(16, 2)))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="numbers must be float32, float16 or uint16"):
         pack(np.zeros((16, 32)))
-    with pytest.raises(ValueError, match="columns must be neighbours"):
-        pack(normal(32, 16).T)
+    with pytest.raises(ValueError, match="numbers must not run backwards"):
+        pack(normal(16, 32)[::-1])
 
 
 def test_room_for_tiles_must_fit() -> None:

@@ -1,13 +1,15 @@
 """From weights as files hold them to those that the kernels read fastest."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ossia.base import settings
 from ossia.numerics.arrays import TILE_ROWS, Array, Mxfp4Array, NibbleOrder, Q8Array, TiledArray
 from ossia.numerics.bf16 import BF16
 from ossia.numerics.tiles import num_blocks, num_row_tiles
 from ossia.ops.cpu import _kernels
-
 
 LAYOUT = "tiles16-1"
 """Names the layout of packed files; it changes whenever the same weights give other bytes."""
@@ -53,5 +55,14 @@ def _pack_matrix(weight: Array, tiled: TiledArray) -> None:
             _kernels.pack_q8_tiles(values, scales, tiled.values, tiled.scales)
         case _:
             assert isinstance(weight, np.ndarray)
-            numbers = weight.view(np.uint16) if weight.dtype == BF16 else weight
-            _kernels.pack_plain_tiles(numbers, tiled.values, tiled.scales)
+            _kernels.pack_plain_tiles(plain_numbers(weight), tiled.values, tiled.scales)
+
+
+def plain_numbers(weight: NDArray[Any]) -> NDArray[Any]:
+    """A matrix as kernels read it: columns are neighbours, bfloat16 is its bits.
+
+    Hugging Face's bfloat16 experts are [in, out], so that their columns are not: they are copied.
+    """
+    numbers = weight.view(np.uint16) if weight.dtype == BF16 else weight
+    are_neighbours = numbers.shape[1] < 2 or numbers.strides[1] == numbers.itemsize
+    return numbers if are_neighbours else np.ascontiguousarray(numbers)

@@ -8,8 +8,8 @@ give the same bits everywhere. A NaN scale gives NaN.
 import numpy as np
 
 from ossia.numerics.arrays import Array, Float32, Mxfp4Array, NibbleOrder, Q8Array
-from ossia.numerics.bf16 import BF16
 from ossia.ops.cpu import _kernels
+from ossia.ops.cpu.pack import plain_numbers
 
 
 def linear_released(x: Float32, weight: Array, bias: Array | None = None) -> Float32:
@@ -28,6 +28,5 @@ def linear_released(x: Float32, weight: Array, bias: Array | None = None) -> Flo
             _kernels.linear_f32_q8w(x, weight.values, weight.scales, bias, y)
         case _:
             assert isinstance(weight, np.ndarray)
-            numbers = weight.view(np.uint16) if weight.dtype == BF16 else weight
-            _kernels.linear_f32_plainw(x, numbers, bias, y)
+            _kernels.linear_f32_plainw(x, plain_numbers(weight), bias, y)
     return y

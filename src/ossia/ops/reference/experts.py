@@ -31,7 +31,13 @@ def experts(
 ) -> Float32:
     """See ``Ops.experts``."""
     return mix(
-        linear, x, expert_ids, expert_weights, (gate, up, down), (gate_bias, up_bias, down_bias), limit
+        linear,
+        x,
+        expert_ids,
+        expert_weights,
+        (gate, up, down),
+        (gate_bias, up_bias, down_bias),
+        limit,
     )
 
 
