@@ -36,7 +36,7 @@ def respond(
     Raises:
         OssiaError: the request cannot be run, or its constraint failed on the way.
     """
-    answer = _Answer(tokenizer, stop)
+    answer = Answer(tokenizer, stop)
     finish: Finish | None = None
     with closing(engine.stream(request)) as stream:
         for made in stream:
@@ -61,7 +61,7 @@ def respond(
     )
 
 
-class _Answer:
+class Answer:
     """What is known of an answer under way."""
 
     def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:

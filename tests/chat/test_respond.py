@@ -1,0 +1,75 @@
+"""An answer's events: from scripts that a model says by its weights."""
+
+import pytest
+
+from ossia.chat import Citation, Demands, Done, Reason, Settings, Text
+from ossia.chat.respond import Answer
+from ossia.harmony import User
+from ossia.tokenizer import load_tokenizer
+
+GREEDY = Settings(temperature=0)
+
+
+def answer(model, stop: tuple[str, ...] = ()):
+    *events, done = model.respond((User("hi"),), GREEDY, Demands(stop=stop, is_enveloped=False))
+    assert isinstance(done, Done)
+    return events, done
+
+
+@pytest.fixture
+def read(harmony_json, encode_output):
+    """The events of an output, without an engine: a script may say no token twice."""
+    tokenizer = load_tokenizer(json=harmony_json)
+
+    def feed(output: str, stop: tuple[str, ...] = ()):
+        made, events = Answer(tokenizer, stop), []
+        for token_id in encode_output(tokenizer, output):
+            events += made.feed(token_id)
+        return [*events, *made.finish()], made
+
+    return feed
+
+
+def test_a_citation_is_an_event_of_its_own(read) -> None:
+    events, made = read("<|channel|>final<|message|>See 【3†L12】 and【0†L1-L20】.<|return|>")
+    marks = [event for event in events if isinstance(event, Citation)]
+    assert marks == [Citation("【3†L12】", 3, 12, 12), Citation("【0†L1-L20】", 0, 1, 20)]
+    assert "".join(e.text for e in events) == made.messages()[-1].text
+
+
+def test_a_message_that_is_cut_within_a_citation_loses_nothing(read) -> None:
+    events, made = read("<|channel|>final<|message|>See 【3†L<|return|>")
+    assert "".join(e.text for e in events) == "See 【3†L" == made.messages()[-1].text
+    assert all(isinstance(event, Text) for event in events)
+
+
+def test_what_is_held_belongs_to_its_own_message(read) -> None:
+    output = "<|channel|>commentary<|message|>so EN<|end|><|start|>assistant<|channel|>final"
+    events, made = read(f"{output}<|message|>D. So END of it<|return|>", ("END",))
+    assert "".join(e.text for e in events) == "so END. So "
+    assert [message.text for message in made.messages()] == ["so EN", "D. So "]
+
+
+def test_an_answer_that_ends_as_those_in_the_prompt_do_is_over(scripted) -> None:
+    events, done = answer(scripted("<|channel|>final<|message|>ok<|end|>HIJKMN"))
+    assert "".join(e.text for e in events) == "ok"
+    assert (done.reason, done.repairs) == (Reason.STOP, ())
+
+
+@pytest.mark.parametrize(
+    ("stop", "said"),
+    [("k!", "o="), ("!", "o=k"), ("o", ""), ("k?", "o=k!"), ("!?", "o=k!")],
+)
+def test_a_stop_string_ends_the_answer(scripted, stop: str, said: str) -> None:
+    model = scripted("<|channel|>final<|message|>o=k!<|return|>")
+    events, done = answer(model, (stop,))
+    assert "".join(e.text for e in events) == said == done.messages[-1].text
+    assert done.stop_string == (stop if said != "o=k!" else None)
+    assert done.reason == ("stop" if said == "o=k!" else "stop_string")
+    assert model.engine._full_pool.num_free == model.engine.plan.full_pages
+
+
+def test_a_stop_string_is_not_looked_for_in_reasoning(scripted) -> None:
+    events, done = answer(scripted("<|channel|>analysis<|message|>Hm?<|end|>42!<|return|>"), ("m",))
+    assert done.reason is Reason.STOP
+    assert "".join(e.text for e in events) == "Hm?42!"
