@@ -9,7 +9,7 @@ from typing import Any
 from ossia.checkpoint.mapped import MappedFile
 from ossia.checkpoint.source import Layout, TensorInfo, TokenizerFiles
 from ossia.checkpoint.streams import PLAIN
-from ossia.numerics.arrays import Array, Mxfp4Array, Q8Array
+from ossia.numerics.arrays import Array, Mxfp4Array, Q8Array, TiledArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,4 +62,5 @@ def encoding_of(array: Array) -> str:
         return "MXFP4"
     if isinstance(array, Q8Array):
         return "Q8_0"
+    assert not isinstance(array, TiledArray), "checkpoints hold no tiles"
     return next(encoding for encoding, dtype in PLAIN.items() if dtype == array.dtype)
