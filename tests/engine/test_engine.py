@@ -1,5 +1,8 @@
 """The engine on small random models: alone or in company, whole or in chunks, the same tokens."""
 
+from contextlib import contextmanager
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,16 +13,19 @@ from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import TokenizerFiles
 from ossia.checkpoint.synthetic import SyntheticCheckpoint
 from ossia.engine import Engine, Finish, Prefill, Request, Sampling, Token
-from ossia.model import Config, load_params
-from ossia.ops import reference
+from ossia.engine import engine as engine_module
+from ossia.engine.sampler import sample
+from ossia.model import Config, prepare_params
+from ossia.ops.select import select_backend
 
 
-@pytest.fixture(scope="module")
-def make_engine():
+@pytest.fixture(scope="module", params=["reference", "cpu"])
+def make_engine(request):
     source = SyntheticCheckpoint(SyntheticShape.parse("2x64x4"), 1, TokenizerFiles())
     config = Config.from_mapping(source.config)
-    params = load_params(source, config.num_layers)
-    return lambda context=2048: Engine(params, config, reference, context)
+    ops = select_backend(request.param).ops
+    params = prepare_params(source, config.num_layers, ops).params
+    return lambda context=2048: Engine(params, config, ops, context)
 
 
 requests = st.builds(
@@ -33,10 +39,37 @@ requests = st.builds(
 )
 
 
+@contextmanager
+def recorded():
+    """The bits of all logits that tokens were chosen from, by their request's seed and place."""
+    found = {}
+
+    def record(logits, sampling, position):
+        found[sampling.seed, position] = logits.tobytes()
+        return sample(logits, sampling, position)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine_module, "sample", record)
+        yield found
+
+
 @given(st.lists(requests, min_size=2, max_size=4), st.lists(st.integers(0, 3), max_size=4))
 @settings(max_examples=12, deadline=None)
-def test_a_request_in_company_gives_the_tokens_it_gives_alone(make_engine, asked, cancelled):
-    alone = [[token.token_id for token in make_engine().generate(request)] for request in asked]
+def test_a_request_in_company_gets_the_logits_and_tokens_it_gets_alone(
+    make_engine, asked, cancelled
+):
+    asked = [
+        replace(request, sampling=replace(request.sampling, seed=10 * seed + request.sampling.seed))
+        for seed, request in enumerate(asked)
+    ]
+    with recorded() as logits_alone:
+        alone = [[token.token_id for token in make_engine().generate(request)] for request in asked]
+    with recorded() as logits_in_company:
+        in_company(make_engine, asked, cancelled, alone)
+    assert logits_in_company.items() <= logits_alone.items()
+
+
+def in_company(make_engine, asked, cancelled, alone):
     engine = make_engine(context=512)  # too small for all at once: some wait
     sequences = [engine.add(request) for request in asked]
     dropped = {index for index in cancelled if index < len(asked)}
