@@ -13,6 +13,7 @@ from ossia.model import Config, Params, forward
 from ossia.model.yarn import rope_table
 from ossia.numerics.arrays import Float32
 from ossia.ops import reference
+from ossia.ops.spec import Ops
 
 AllLogits = Callable[..., Float32]
 
@@ -24,9 +25,10 @@ def all_logits() -> AllLogits:
         config: Config,
         token_ids: Sequence[int],
         chunks: Sequence[int] | None = None,
+        ops: Ops = reference,
     ) -> Float32:
         """Logits [tokens, vocabulary] of every position, fed in chunks of the given lengths."""
-        engine = Engine(params, config, reference, context=len(token_ids) + 1)
+        engine = Engine(params, config, ops, context=len(token_ids) + 1)
         sequence = engine.add(Request(tuple(token_ids)))
         rope = rope_table(config.rope, config.head_dim)
         logits = []
@@ -39,7 +41,7 @@ def all_logits() -> AllLogits:
                 grow(sequence.sliding_pages, engine._sliding_pool, stored)
             batch = make_batch([(sequence, length)])
             batch = replace(batch, output_rows=np.arange(length, dtype=np.int32))
-            logits.append(forward(params, config, rope, batch, engine._kv, reference))
+            logits.append(forward(params, config, rope, batch, engine._kv, ops))
             sequence.num_stored += length
             if config.window:
                 slide(sequence, engine._sliding_pool, config.window)

@@ -1,6 +1,8 @@
 """The forward pass gives the same bits in any chunking, in any company, from any layout."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ from ossia.checkpoint import Layout, SyntheticCheckpoint, SyntheticShape, conver
 from ossia.engine import Engine, Request
 from ossia.engine.engine import make_batch
 from ossia.engine.pages import grow
-from ossia.model import Config, Params, forward, load_params
+from ossia.model import Config, Params, forward, prepare_params
 from ossia.model.yarn import rope_table
 from ossia.numerics.bf16 import BF16
-from ossia.ops import reference
+from ossia.ops.select import select_backend
+from ossia.ops.spec import Ops
 
 SHAPE = SyntheticShape(3, 96, 64, 6, 3, 6, 2, head_dim=32, vocabulary=301, window=40)
 LENGTH = 200
@@ -26,11 +29,31 @@ def random_ids(seed: int, length: int = LENGTH) -> list[int]:
     return np.random.default_rng(seed).integers(0, SHAPE.vocabulary, length).tolist()
 
 
+BACKENDS = [("reference", "packed"), ("cpu", "packed"), ("cpu", "released")]
+
+
+@pytest.fixture(scope="module", params=BACKENDS, ids="-".join)
+def ops(request: pytest.FixtureRequest) -> Iterator[Ops]:
+    """Each backend, with weights packed and as released."""
+    name, weights = request.param
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OSSIA_WEIGHTS", weights)
+        yield select_backend(name).ops
+
+
 @pytest.fixture(scope="module")
-def model() -> tuple[Params, Config]:
-    source = SyntheticCheckpoint(SHAPE, seed=4)
+def all_logits(all_logits: Any, ops: Ops) -> Any:
+    return partial(all_logits, ops=ops)
+
+
+@pytest.fixture(scope="module")
+def model(ops: Ops) -> tuple[Params, Config]:
+    return read(SyntheticCheckpoint(SHAPE, seed=4), ops)
+
+
+def read(source: Any, ops: Ops) -> tuple[Params, Config]:
     config = Config.from_mapping(source.config)
-    return load_params(source, config.num_layers), config
+    return prepare_params(source, config.num_layers, ops).params, config
 
 
 @pytest.fixture(scope="module")
@@ -63,11 +86,11 @@ def test_any_cut_into_chunks_equals_one_pass(
 
 
 def test_sequences_of_one_batch_do_not_see_each_other(
-    model: tuple[Params, Config], one_pass: np.ndarray, all_logits: Any
+    model: tuple[Params, Config], one_pass: np.ndarray, all_logits: Any, ops: Ops
 ) -> None:
     params, config = model
     prompts = [random_ids(1, 70), random_ids(0), random_ids(2, 1)]
-    engine = Engine(params, config, reference, context=400)
+    engine = Engine(params, config, ops, context=400)
     sequences = [engine.add(Request(tuple(ids))) for ids in prompts]
     for sequence, ids in zip(sequences, prompts, strict=True):
         grow(sequence.full_pages, engine._full_pool, len(ids))
@@ -75,7 +98,7 @@ def test_sequences_of_one_batch_do_not_see_each_other(
     batch = make_batch([(s, len(ids)) for s, ids in zip(sequences, prompts, strict=True)])
     batch = replace(batch, output_rows=np.arange(271, dtype=np.int32))
     rope = rope_table(config.rope, config.head_dim)
-    logits = forward(params, config, rope, batch, engine._kv, reference)
+    logits = forward(params, config, rope, batch, engine._kv, ops)
     np.testing.assert_array_equal(logits[70:270], one_pass)
     np.testing.assert_array_equal(logits[:70], all_logits(params, config, prompts[0]))
 
@@ -98,14 +121,12 @@ def test_a_sliding_layer_forgets_and_a_full_one_does_not(
     "shape", [SHAPE, SyntheticShape.parse("2x64x4x4x2x517")], ids=["window_40", "window_128"]
 )
 def test_the_three_layouts_give_the_same_bits(
-    shape: SyntheticShape, all_logits: Any, tmp_path: Path
+    shape: SyntheticShape, all_logits: Any, tmp_path: Path, ops: Ops
 ) -> None:
     drawn = SyntheticCheckpoint(shape, seed=4)
     logits = {}
     for source in (drawn, *_in_every_layout(drawn, tmp_path)):
-        config = Config.from_mapping(source.config)
-        params = load_params(source, config.num_layers)
-        logits[source.layout] = all_logits(params, config, random_ids(0))
+        logits[source.layout] = all_logits(*read(source, ops), random_ids(0))
     assert set(logits) == set(Layout)
     for layout in Layout:
         np.testing.assert_array_equal(logits[layout], logits[Layout.SYNTHETIC])
