@@ -10,7 +10,6 @@ from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import TokenizerFiles
 from ossia.checkpoint.synthetic import SyntheticCheckpoint
 from ossia.engine import Engine, Finish, Request, Sampling
-from ossia.engine.constraint import allowed_ids
 from ossia.model import Config, load_params
 from ossia.ops import reference
 
@@ -122,10 +121,22 @@ def test_a_dead_end_fails_its_own_request_only(engine) -> None:
     assert engine._full_pool.num_free == engine.plan.full_pages
 
 
-def test_a_constraint_that_breaks_is_an_error_in_words() -> None:
-    class Broken(Cycle):
-        def mask(self):
-            raise RuntimeError("out of order")
+class BrokenMask(Cycle):
+    def mask(self):
+        raise RuntimeError("out of order")
 
+
+class BrokenAccept(Cycle):
+    def accept(self, token_id: int) -> None:
+        raise RuntimeError(f"{token_id} is out of order")
+
+
+@pytest.mark.parametrize("broken", [BrokenMask, BrokenAccept])
+def test_a_constraint_that_breaks_is_an_error_in_words(engine, broken) -> None:
+    other = engine.add(Request((9,), HOT, max_tokens=4))
     with pytest.raises(OssiaError, match="out of order"):
-        allowed_ids(Broken([]), 64)
+        ids_of(engine, Request((1,), HOT, constraint=broken([[3]])))
+    while other.finish is None:
+        engine.step()
+    assert other.finish is Finish.LENGTH
+    assert engine._full_pool.num_free == engine.plan.full_pages

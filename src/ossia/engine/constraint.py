@@ -3,6 +3,8 @@
 The engine asks for masks and says which token was chosen; it knows neither format nor grammar.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import numpy as np
@@ -34,15 +36,32 @@ def allowed_ids(constraint: Constraint, vocabulary: int) -> NDArray[np.intp]:
     Raises:
         OssiaError: there is none, or the constraint failed; it concerns this sequence alone.
     """
-    try:
+    with _failures_in_words():
         ids = np.flatnonzero(constraint.mask()[:vocabulary])
-    except OssiaError:
-        raise
-    except Exception as error:
-        raise OssiaError(f"what may come next cannot be told: {error!s:.120}") from error
     if ids.size == 0:
         raise OssiaError(
             "no token may come next: the rules that the answer follows contradict each other; "
             "check the schema"
         )
     return ids
+
+
+def tell(constraint: Constraint, token_id: int) -> None:
+    """Tells a constraint which token was chosen.
+
+    Raises:
+        OssiaError: the constraint failed; it concerns this sequence alone.
+    """
+    with _failures_in_words():
+        constraint.accept(token_id)
+
+
+@contextmanager
+def _failures_in_words() -> Iterator[None]:
+    """Whatever a constraint raises ends its own request, in words, and no other."""
+    try:
+        yield
+    except OssiaError:
+        raise
+    except Exception as error:
+        raise OssiaError(f"what may come next cannot be told: {error!s:.120}") from error

@@ -11,7 +11,7 @@ from contextlib import closing
 import numpy as np
 
 from ossia.base.errors import InputError, OssiaError
-from ossia.engine.constraint import allowed_ids
+from ossia.engine.constraint import allowed_ids, tell
 from ossia.engine.memory import PREFILL_CHUNK, MemoryPlan, plan_memory
 from ossia.engine.pages import PagePool, check_integrity, grow, release, slide
 from ossia.engine.request import Finish, Prefill, Request, Sequence, Token
@@ -233,7 +233,7 @@ def _choose(sequence: Sequence) -> int:
     sequence.logits = None
     sequence.finish = _finish_of(sequence, token_id)
     if request.constraint is not None and sequence.finish is None:
-        request.constraint.accept(token_id)
+        tell(request.constraint, token_id)
     return token_id
 
 
