@@ -68,10 +68,13 @@ def objects(folder: Path) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("build_name", ["sanitized", "released"])
-def test_kernels_give_the_right_numbers(build_name: str, request: pytest.FixtureRequest) -> None:
+@pytest.mark.parametrize("program", ["kernel_test", "attention_test"])
+def test_kernels_give_the_right_numbers(
+    build_name: str, program: str, request: pytest.FixtureRequest
+) -> None:
     """And AddressSanitizer and UndefinedBehaviorSanitizer find nothing meanwhile."""
-    program = request.getfixturevalue(build_name) / "kernel_test"
-    assert tuple(run(program)) == available_instruction_sets()
+    folder = request.getfixturevalue(build_name)
+    assert tuple(run(folder / program)) == available_instruction_sets()
 
 
 @pytest.mark.parametrize("build_name", ["sanitized", "released"])
@@ -83,6 +86,7 @@ def test_threads_lose_no_task(build_name: str, request: pytest.FixtureRequest) -
 def test_thread_sanitizer_finds_nothing(tmp_path: Path) -> None:
     folder = build(tmp_path, "-DOSSIA_SANITIZE=thread", "-DCMAKE_BUILD_TYPE=Debug")
     assert run(folder / "threads_test") == ["threads"]
+    assert tuple(run(folder / "attention_test")) == available_instruction_sets()
 
 
 @pytest.mark.parametrize("build_name", ["sanitized", "released"])
