@@ -20,6 +20,9 @@ extern const Kernels kernels;
 namespace avx512bf16 {
 extern const Kernels kernels;
 }
+namespace amx {
+extern const Kernels kernels;
+}
 #elif defined(__aarch64__)
 namespace neon {
 extern const Kernels kernels;
@@ -38,6 +41,9 @@ const InstructionSet kInstructionSets[] = {
 #if defined(__x86_64__)
     {"avx512bf16", kForAvx512 | kAvx512bf16, &avx512bf16::kernels},
     {"avx512", kForAvx512, &avx512::kernels},
+    // Behind avx512, without which it is not: so only OSSIA_ISA=amx chooses it. No processor has
+    // run it yet, a software model has.
+    {"amx", kForAvx512 | kAmxInt8, &amx::kernels},
     {"avx2", kForAvx2, &avx2::kernels},
 #elif defined(__aarch64__)
     {"neon", kNeonDotProduct, &neon::kernels},

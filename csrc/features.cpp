@@ -7,6 +7,10 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #elif defined(__aarch64__) && defined(__APPLE__)
@@ -27,6 +31,19 @@ std::uint64_t extended_control_register() {
     std::uint32_t low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return static_cast<std::uint64_t>(high) << 32 | low;
+}
+
+constexpr std::uint64_t kAmxSaved = 0x60000;  // XTILECFG, XTILEDATA
+constexpr unsigned kAmxBits = 1u << 24 | 1u << 25;  // of CPUID leaf 7, edx: AMX-TILE, AMX-INT8
+
+// Linux saves tiles (8 KB) only for processes that asked: kernel documentation, x86/xstate.
+bool may_use_amx() {
+#if defined(__linux__)
+    constexpr int kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM
+    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+    return false;
+#endif
 }
 
 std::uint32_t detect() {
@@ -50,6 +67,8 @@ std::uint32_t detect() {
         if (ebx & bit_AVX512DQ) features |= kAvx512dq;
         if (ebx & bit_AVX512VL) features |= kAvx512vl;
         if (ecx & bit_AVX512VNNI) features |= kAvx512vnni;
+        const bool has_amx = (edx & kAmxBits) == kAmxBits && (saved & kAmxSaved) == kAmxSaved;
+        if (has_amx && may_use_amx()) features |= kAmxInt8;
         if (__get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) && eax & bit_AVX512BF16)
             features |= kAvx512bf16;
     }

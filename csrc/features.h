@@ -15,6 +15,7 @@ enum Feature : std::uint32_t {
     kAvx512vnni = 1u << 6,
     kF16c = 1u << 7,
     kAvx512bf16 = 1u << 8,
+    kAmxInt8 = 1u << 10,        // AMX-TILE and AMX-INT8
     kNeonDotProduct = 1u << 9,  // FEAT_DotProd, with all of ARMv8.2
 };
 

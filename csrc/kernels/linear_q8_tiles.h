@@ -94,18 +94,39 @@ inline void dot_tile(const Tiles& weight, std::size_t row_tile, const Q8Tokens& 
 }
 
 // dot_tile for a number of tokens that is known only now: tries `most`, then one less, and so on.
-template <class Format, std::size_t most = kTokensAtOnce>
+template <class Format, std::size_t most>
 inline void dot_tokens(const Tiles& weight, std::size_t row_tile, const Q8Tokens& x,
                        F32x16* totals) {
     if (x.tokens == most) return dot_tile<Format, most>(weight, row_tile, x, totals);
     if constexpr (most > 1) dot_tokens<Format, most - 1>(weight, row_tile, x, totals);
 }
 
+#ifdef OSSIA_WITH_AMX
+}  // namespace OSSIA_ISA
+}  // namespace ossia
+#include "dot_tile_amx.h"
+namespace ossia {
+namespace OSSIA_ISA {
+
+template <class Format>
+inline void dot_format(const Tiles& weight, std::size_t row_tile, const Q8Tokens& x,
+                       F32x16* totals) {
+    if (x.tokens >= kFewestAmxTokens) return dot_tile_amx<Format>(weight, row_tile, x, totals);
+    dot_tokens<Format, kFewestAmxTokens - 1>(weight, row_tile, x, totals);
+}
+#else
+template <class Format>
+inline void dot_format(const Tiles& weight, std::size_t row_tile, const Q8Tokens& x,
+                       F32x16* totals) {
+    dot_tokens<Format, kTokensAtOnce>(weight, row_tile, x, totals);
+}
+#endif
+
 inline void dot_any(const Tiles& weight, std::size_t row_tile, const Q8Tokens& x, F32x16* totals) {
     if (weight.format == TileFormat::kMxfp4)
-        dot_tokens<Mxfp4Format>(weight, row_tile, x, totals);
+        dot_format<Mxfp4Format>(weight, row_tile, x, totals);
     else
-        dot_tokens<Q8Format>(weight, row_tile, x, totals);
+        dot_format<Q8Format>(weight, row_tile, x, totals);
 }
 
 // 16 numbers, or fewer at the end of the rows.

@@ -6,8 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 
-// The same words serve two instruction sets, of which one has dot products of bfloat16 besides.
-#ifdef __AVX512BF16__
+// The same words serve three instruction sets: one has dot products of bfloat16 besides, and one
+// AMX's tiles (csrc/kernels/dot_tile_amx.h).
+#if defined(OSSIA_WITH_AMX)
+#define OSSIA_ISA amx
+#elif defined(__AVX512BF16__)
 #define OSSIA_ISA avx512bf16
 #else
 #define OSSIA_ISA avx512
@@ -16,7 +19,9 @@
 namespace ossia {
 namespace OSSIA_ISA {
 
-#ifdef __AVX512BF16__
+#if defined(OSSIA_WITH_AMX)
+constexpr const char* kName = "amx";
+#elif defined(__AVX512BF16__)
 constexpr const char* kName = "avx512bf16";
 #else
 constexpr const char* kName = "avx512";
@@ -106,7 +111,11 @@ inline F32x16 power_of_two(I32x16 n) {
 
 // Tiles of 8-bit weights (csrc/tiles.h).
 using U8x64 = __m512i;
+#ifdef OSSIA_WITH_AMX
+constexpr std::size_t kTokensAtOnce = 16;  // rows of AMX's tiles
+#else
 constexpr std::size_t kTokensAtOnce = 12;
+#endif
 constexpr int kMxfp4Offset = 12;  // vpdpbusd wants weights without a sign
 constexpr int kQ8Offset = 128;
 

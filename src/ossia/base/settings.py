@@ -24,7 +24,7 @@ def backend() -> str | None:
 
 
 def instruction_set() -> str | None:
-    """OSSIA_ISA: the instruction set of the kernels (scalar, avx2, avx512, avx512bf16)."""
+    """OSSIA_ISA: the kernels' instruction set (scalar, avx2, avx512, avx512bf16, amx, neon)."""
     return os.environ.get("OSSIA_ISA") or None
 
 

@@ -18,6 +18,7 @@ AVX512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx2", 
 NEEDS = {
     "avx512bf16": AVX512 | {"avx512_bf16"},
     "avx512": AVX512,
+    "amx": AVX512 | {"amx_tile", "amx_int8"},
     "avx2": {"avx2", "fma", "f16c"},
     "scalar": set(),
 }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ossia.ops.cpu import available_instruction_sets
+from ossia.ops.cpu import _kernels, available_instruction_sets
 
 ROOT = Path(__file__).parents[3]
 
@@ -46,10 +46,15 @@ def build(folder: Path, targets: list[str], *options: str) -> Path:
     return folder
 
 
+def modelled() -> list[str]:
+    """AMX: in words_test, amx_model.h stands in for what this machine may lack of it."""
+    return ["amx"] if "avx512" in available_instruction_sets() else []
+
+
 @pytest.fixture(scope="module")
 def native(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tool("c++", "g++")
-    targets = [f"words_test_{name}" for name in available_instruction_sets()]
+    targets = [f"words_test_{name}" for name in {*available_instruction_sets(), *modelled()}]
     quick = "-DCMAKE_CXX_FLAGS_RELEASE=-O1"  # as good for words, and built in half the time
     return build(tmp_path_factory.mktemp("native"), targets, quick)
 
@@ -77,6 +82,17 @@ def test_words_of_this_machine(name: str, native: Path, expected: list[str]) -> 
         found = [line for line in found if not line.startswith("attention")]
         expected = [line for line in expected if not line.startswith("attention")]
     assert found == expected
+
+
+@pytest.mark.skipif(not modelled(), reason="the model of AMX needs AVX-512")
+def test_words_of_the_model_of_amx(native: Path, expected: list[str]) -> None:
+    assert run(native / "words_test_amx") == expected
+
+
+def test_amx_is_never_chosen_unasked() -> None:
+    """No processor has run it yet: wherever it is available, avx512 comes before it."""
+    compiled = _kernels.compiled_instruction_sets()
+    assert "amx" not in compiled or compiled.index("avx512") < compiled.index("amx")
 
 
 def test_words_of_arm(arm: Path, expected: list[str]) -> None:

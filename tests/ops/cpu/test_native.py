@@ -109,7 +109,7 @@ def test_no_target_leaves_shared_code_to_the_linker(
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="x86-64 only")
 def test_only_the_targets_use_wide_registers(released: Path) -> None:
-    widest = {"avx512bf16": "zmm", "avx512": "zmm", "avx2": "ymm"}
+    widest = {"avx512bf16": "zmm", "avx512": "zmm", "amx": "zmm", "avx2": "ymm"}
     for name, path in objects(released).items():
         command = [tool("objdump"), "--disassemble", "--no-show-raw-insn", str(path)]
         code = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -4,6 +4,7 @@
 // OSSIA_TARGET is the file in csrc/targets/ to compile in.
 #include OSSIA_TARGET
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -278,6 +279,38 @@ void check_rows() {
         });
 }
 
+// Tokens side by side, rounded to bytes.
+struct Group {
+    std::size_t blocks;
+    std::vector<std::int8_t> bytes;
+    std::vector<float> scales;
+    std::vector<std::int32_t> starts;
+    Q8Tokens view;
+
+    Group(std::size_t tokens, std::size_t columns, TileFormat format)
+        : blocks((columns + 31) / 32),
+          bytes(blocks * tokens * 32),
+          scales(blocks * tokens),
+          starts(blocks * tokens),
+          view{bytes.data(), scales.data(), starts.data(), tokens} {
+        const std::vector<float> x = numbers(tokens * columns);
+        std::vector<const float*> rows;
+        for (std::size_t t = 0; t < tokens; ++t) rows.push_back(x.data() + t * columns);
+        kernels.quantise_f32_q8(rows.data(), columns, format, view);
+    }
+
+    // Token by token: how many lie side by side differs between instruction sets.
+    void add_to(Hash& hash) const {
+        for (std::size_t t = 0; t < view.tokens; ++t)
+            for (std::size_t block = 0; block < blocks; ++block) {
+                const std::size_t place = block * view.tokens + t;
+                hash.add(scales[place]);
+                for (std::size_t c = 0; c < 32; ++c)
+                    hash.add_bits(static_cast<std::uint8_t>(bytes[place * 32 + c]));
+            }
+    }
+};
+
 void check_tiles() {
     constexpr std::size_t kRows = 37, kBlocks = 6, kColumns = kBlocks * 32 - 7;
     for (const TileFormat format : {TileFormat::kMxfp4, TileFormat::kQ8}) {
@@ -295,20 +328,17 @@ void check_tiles() {
             if (byte == 0) byte = 1;
         const Tiles weight = {values.data(), scales.data(), kRows, kBlocks, format};
         const std::vector<float> bias = numbers(kRows);
-        for (std::size_t tokens = 1; tokens <= 4; ++tokens) {  // all instruction sets take four
-            const std::vector<float> x = numbers(tokens * kColumns);
-            std::vector<const float*> rows;
-            for (std::size_t t = 0; t < tokens; ++t) rows.push_back(x.data() + t * kColumns);
-            std::vector<std::int8_t> bytes(kBlocks * tokens * 32);
-            std::vector<float> x_scales(kBlocks * tokens);
-            std::vector<std::int32_t> starts(kBlocks * tokens);
-            const Q8Tokens group = {bytes.data(), x_scales.data(), starts.data(), tokens};
-            kernels.quantise_f32_q8(rows.data(), kColumns, format, group);
+        for (const std::size_t tokens : {1, 2, 3, 4, 5, 12, 16, 21}) {
+            std::vector<Group> groups;
+            std::vector<Q8Tokens> views;
+            for (std::size_t left = tokens; left > 0; left -= views.back().tokens) {
+                groups.emplace_back(std::min(left, kernels.tokens_at_once), kColumns, format);
+                groups.back().add_to(hash);
+                views.push_back(groups.back().view);
+            }
             Rows y(tokens, kRows);
-            const TileTask task = {0, tiles, &group, 1, y.starts.data()};
+            const TileTask task = {0, tiles, views.data(), views.size(), y.starts.data()};
             kernels.linear_q8_tiles(weight, bias.data(), task);
-            for (const std::int8_t byte : bytes) hash.add_bits(static_cast<std::uint8_t>(byte));
-            hash.add(x_scales);
             hash.add(y.y);
             kernels.linear_q8_tiles_swiglu(weight, bias.data(), weight, bias.data(), 7, task);
             hash.add(y.y);
