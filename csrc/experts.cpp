@@ -1,6 +1,7 @@
 #include "experts.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "linear.h"
@@ -119,6 +120,38 @@ const char* experts(const Kernels& kernels, const ExpertsCall& call) {
     run_down(kernels, call, space);
     sum_ranks(call, space);
     return kernels.name;
+}
+
+void route(const float* logits, std::size_t tokens, std::size_t num_experts, std::size_t active,
+           std::int32_t* ids, float* weights) {
+    for (std::size_t token = 0; token < tokens; ++token) {
+        // Insertion into a short sorted list: `active` is 4, and most experts do not get in.
+        std::size_t count = 0;
+        for (std::size_t expert = 0; expert < num_experts; ++expert) {
+            const float logit = logits[expert];
+            std::size_t place = count;
+            while (place > 0 && (logit > weights[place - 1] || std::isnan(weights[place - 1])))
+                --place;
+            if (place == active) continue;
+            if (count < active) ++count;
+            for (std::size_t i = count - 1; i > place; --i) {
+                weights[i] = weights[i - 1];
+                ids[i] = ids[i - 1];
+            }
+            weights[place] = logit;
+            ids[place] = static_cast<std::int32_t>(expert);
+        }
+        const float highest = weights[0];
+        float total = 0;
+        for (std::size_t i = 0; i < active; ++i) {
+            weights[i] = std::exp(weights[i] - highest);
+            total += weights[i];
+        }
+        for (std::size_t i = 0; i < active; ++i) weights[i] /= total;
+        logits += num_experts;
+        ids += active;
+        weights += active;
+    }
 }
 
 }  // namespace ossia

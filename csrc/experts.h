@@ -37,4 +37,9 @@ struct ExpertsCall {
 // Returns the name of the instruction set that ran.
 const char* experts(const Kernels& kernels, const ExpertsCall& call);
 
+// The `active` highest of logits [tokens, experts] as ids, and their softmax among themselves as
+// weights, both [tokens, active], highest first; of equals the lower id first. NaN ranks below all.
+void route(const float* logits, std::size_t tokens, std::size_t num_experts, std::size_t active,
+           std::int32_t* ids, float* weights);
+
 }  // namespace ossia

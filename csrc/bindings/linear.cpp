@@ -105,6 +105,18 @@ const char* experts_q8_tiles(const ReadOnly& x, const ReadOnly& expert_ids,
     return experts(table, call);
 }
 
+void route_tokens(const ReadOnly& logits, const Writable& ids, const Writable& weights) {
+    const auto* numbers = contiguous<float>("logits", logits, 2);
+    auto* chosen = contiguous<std::int32_t>("ids", ids, 2);
+    auto* shares = contiguous<float>("weights", weights, 2);
+    const std::size_t tokens = logits.shape(0), active = ids.shape(1);
+    require(active >= 1 && active <= logits.shape(1), "there are not so many experts to choose");
+    require_shape("ids", ids, {tokens, active});
+    require_shape("weights", weights, {tokens, active});
+    const nb::gil_scoped_release released;
+    route(numbers, tokens, logits.shape(1), active, chosen, shares);
+}
+
 // Where tiles of a [rows, blocks * 32] matrix are written.
 std::pair<std::uint8_t*, void*> room_for_tiles(const Writable& values, const Writable& scales,
                                                TileFormat format, std::size_t rows,
@@ -160,6 +172,8 @@ void bind_linear(nb::module_& module) {
                nb::arg("up_scales").noconvert(), nb::arg("up_bias").noconvert(),
                nb::arg("down_values").noconvert(), nb::arg("down_scales").noconvert(),
                nb::arg("down_bias").noconvert(), nb::arg("limit"), nb::arg("y").noconvert());
+    module.def("route", &route_tokens, nb::arg("logits").noconvert(), nb::arg("ids").noconvert(),
+               nb::arg("weights").noconvert());
     module.def("pack_mxfp4_tiles", &pack_mxfp4_tiles, nb::arg("blocks").noconvert(),
                nb::arg("scales").noconvert(), nb::arg("is_halves"),
                nb::arg("tile_values").noconvert(), nb::arg("tile_scales").noconvert());

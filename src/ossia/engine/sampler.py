@@ -12,6 +12,11 @@ import numpy as np
 from ossia.base.errors import CheckpointError, InputError
 from ossia.numerics.arrays import Float32
 
+_RUN = 512
+"""Weights that are summed together before one of them is looked for."""
+
+_SMALLEST = float(np.finfo(np.float32).tiny)
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -62,35 +67,39 @@ def sample(logits: Float32, sampling: Sampling, position: int) -> int:
         )
     if sampling.temperature == 0:
         return likeliest
-    with np.errstate(over="ignore"):  # a tiny temperature sends all but the likeliest to -inf
-        scaled = (logits.astype(np.float64) - logits[likeliest]) / sampling.temperature
+    with np.errstate(over="ignore", under="ignore"):  # a tiny temperature leaves the likeliest
+        scaled = (logits - logits[likeliest]) / np.float32(max(sampling.temperature, 1e-30))
+        weights = np.exp(scaled)  # [vocabulary], the likeliest's is 1
     kept: np.ndarray | None = None  # ids that may still be chosen; None is all of them
     if 0 < sampling.top_k < logits.size:
-        kept = np.argpartition(scaled, -sampling.top_k)[-sampling.top_k :]
+        kept = np.argpartition(logits, -sampling.top_k)[-sampling.top_k :]
     if sampling.min_p > 0:
-        floor = math.log(sampling.min_p)  # the likeliest is at 0
-        kept = np.flatnonzero(scaled >= floor) if kept is None else kept[scaled[kept] >= floor]
+        floor = np.float32(sampling.min_p)
+        kept = np.flatnonzero(weights >= floor) if kept is None else kept[weights[kept] >= floor]
     if sampling.top_p < 1:
-        kept = _nucleus(scaled, kept, sampling.top_p)
-    candidates = scaled if kept is None else scaled[kept]
-    choice = _draw(_softmax(candidates), _uniform(sampling.seed, position))
+        kept = _nucleus(weights, kept, sampling.top_p)
+    candidates = weights if kept is None else weights[kept]
+    choice = _draw(candidates, _uniform(sampling.seed, position))
     return choice if kept is None else int(kept[choice])
 
 
-def _nucleus(scaled: np.ndarray, kept: np.ndarray | None, top_p: float) -> np.ndarray:
-    """The fewest likeliest ids whose probabilities, after earlier filters, reach ``top_p``."""
-    ids = np.arange(scaled.size) if kept is None else kept
-    probabilities = _softmax(scaled[ids])
-    order = np.argsort(-probabilities, kind="stable")
-    reached = np.cumsum(probabilities[order])
-    return ids[order[: int(np.searchsorted(reached, top_p)) + 1]]
+def _nucleus(weights: Float32, kept: np.ndarray | None, top_p: float) -> np.ndarray:
+    """The fewest likeliest ids whose probabilities, after earlier filters, reach ``top_p``.
 
-
-def _softmax(scaled: np.ndarray) -> np.ndarray:
-    """Of logits whose highest is 0: nothing overflows."""
-    weights = np.exp(scaled)
-    probabilities: np.ndarray = weights / weights.sum()
-    return probabilities
+    Only those above a floor are sorted; the floor sinks until they suffice.
+    """
+    ids = np.arange(weights.size) if kept is None else kept
+    candidates = weights[ids]
+    wanted = top_p * candidates.sum(dtype=np.float64)
+    floor = 1 / 16
+    while True:
+        above = np.flatnonzero(candidates >= floor) if floor > _SMALLEST else np.arange(ids.size)
+        if above.size == ids.size or candidates[above].sum(dtype=np.float64) >= wanted:
+            break
+        floor /= 16
+    order = above[np.argsort(-candidates[above], kind="stable")]
+    reached = np.cumsum(candidates[order], dtype=np.float64)
+    return ids[order[: int(np.searchsorted(reached, wanted)) + 1]]
 
 
 def _uniform(seed: int, position: int) -> float:
@@ -98,8 +107,18 @@ def _uniform(seed: int, position: int) -> float:
     return float(np.random.Generator(np.random.Philox(key=seed, counter=position)).random())
 
 
-def _draw(probabilities: np.ndarray, uniform: float) -> int:
-    """The index whose stretch of the cumulative distribution holds ``uniform``."""
-    cumulative = np.cumsum(probabilities)
-    # The last sum may round below 1: scaling by it keeps every draw inside.
-    return int(np.searchsorted(cumulative, uniform * cumulative[-1], side="right"))
+def _draw(weights: Float32, uniform: float) -> int:
+    """The index whose stretch of the cumulative weights holds ``uniform``'s share of them all.
+
+    First a run of ``_RUN`` weights is found by the runs' sums, then the index within it.
+    """
+    whole = weights.size // _RUN * _RUN
+    sums = weights[:whole].reshape(-1, _RUN).sum(axis=1)  # float32 in pairs: exact enough
+    reached = np.cumsum(np.append(sums, weights[whole:].sum()), dtype=np.float64)
+    target = min(uniform * reached[-1], math.nextafter(reached[-1], 0.0))
+    run = int(np.searchsorted(reached, target, side="right"))  # its sum is above 0
+    within = np.cumsum(weights[run * _RUN : (run + 1) * _RUN], dtype=np.float64)
+    rest = target - (reached[run - 1] if run else 0.0)
+    # The two sums may round apart: what is left must fall inside the run.
+    rest = min(max(rest, 0.0), math.nextafter(within[-1], 0.0))
+    return run * _RUN + int(np.searchsorted(within, rest, side="right"))

@@ -47,6 +47,9 @@ def experts_q8_tiles(
     limit: float,
     y: NDArray[np.float32],
 ) -> str: ...
+def route(
+    logits: NDArray[np.float32], ids: NDArray[np.int32], weights: NDArray[np.float32]
+) -> None: ...
 def pack_mxfp4_tiles(
     blocks: NDArray[np.uint8],
     scales: NDArray[np.uint8],

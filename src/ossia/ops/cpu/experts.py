@@ -5,9 +5,15 @@ import numpy as np
 from ossia.numerics.arrays import Array, Float32, Int32, TiledArray
 from ossia.ops.cpu import _kernels
 from ossia.ops.cpu.released import linear_released
-from ossia.ops.reference.experts import mix, route
+from ossia.ops.reference.experts import mix
 
-__all__ = ["experts", "route"]
+
+def route(logits: Float32, active: int) -> tuple[Int32, Float32]:
+    """See ``Ops.route``."""
+    ids = np.empty((len(logits), active), np.int32)
+    weights = np.empty((len(logits), active), np.float32)
+    _kernels.route(logits, ids, weights)
+    return ids, weights
 
 
 def experts(
