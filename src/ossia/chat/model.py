@@ -14,9 +14,9 @@ from ossia.chat.respond import respond
 from ossia.chat.structured import Grammars
 from ossia.checkpoint import Progress, Source, open_checkpoint
 from ossia.checkpoint.stored import silent
-from ossia.engine import Engine, Request, Sampling, largest_context
+from ossia.engine import Engine, Request, Sampling
 from ossia.engine.constraint import Constraint
-from ossia.engine.memory import available_memory, check_context
+from ossia.engine.memory import check_context, default_context
 from ossia.harmony import Message, check_vocabulary, render, stop_token_ids
 from ossia.harmony.envelope import Envelope
 from ossia.model import Config, prepare_params
@@ -84,7 +84,7 @@ class ChatModel:
 
         Args:
             backend: see ``ops.select``.
-            context: tokens to make room for; None is the most that half of the free memory holds.
+            context: tokens to make room for; see ``engine.memory.default_context`` for None.
             packing: told bytes of weights packed and in all, while that goes on.
 
         Raises:
@@ -96,7 +96,8 @@ class ChatModel:
         tokenizer = load_tokenizer(json=files.json, ranks=files.ranks, gguf=files.gguf)
         check_vocabulary(tokenizer)
         selected = select_backend(backend)
-        room = _context(config, context, selected.ops.kv_item_bytes())
+        weight_bytes = sum(info.nbytes for info in source.tensors.values())
+        room = _context(config, context, weight_bytes, selected.ops.kv_item_bytes())
         prepared = prepare_params(source, config.num_layers, selected.ops, packing)
         engine = Engine(prepared.params, config, selected.ops, room)
         return cls(source, config, tokenizer, selected, engine, prepared.holding)
@@ -144,9 +145,9 @@ class ChatModel:
         return AnswerConstraint(Envelope(self.tokenizer, rules))
 
 
-def _context(config: Config, asked: int | None, item_bytes: int) -> int:
+def _context(config: Config, asked: int | None, weight_bytes: int, item_bytes: int) -> int:
     """Tokens of context to make room for."""
     if asked is None:
-        return largest_context(config, available_memory() // 2, item_bytes)
+        return default_context(config, weight_bytes, item_bytes)
     check_context(config, asked, item_bytes)
     return asked

@@ -12,8 +12,8 @@ from pathlib import Path
 from ossia.base.errors import TokenizerError
 from ossia.checkpoint import Source
 from ossia.cli.terminal import printable
-from ossia.engine import largest_context, plan_memory
-from ossia.engine.memory import available_memory
+from ossia.engine import plan_memory
+from ossia.engine.memory import default_context
 from ossia.model import Config
 from ossia.tokenizer import load_tokenizer
 
@@ -29,7 +29,7 @@ class Memory:
         kv_bytes: the KV cache.
         total_bytes: with the weights, which are mapped and shared with other processes.
         fits: whether ``run`` would make this much room by itself: the KV cache in half of the
-            memory that is free now.
+            memory that is free now beside the weights.
     """
 
     context: int
@@ -99,9 +99,9 @@ def facts_of(source: Source) -> Facts:
 
 def memory_of(facts: Facts, contexts: Iterable[int], item_bytes: int) -> list[Memory]:
     """What contexts take: those given, up to the model's limit, and the largest that fits here."""
-    largest = largest_context(facts.config, available_memory() // 2, item_bytes)
     asked = {context for context in contexts if context <= facts.config.max_context}
     weights = sum(nbytes for _, nbytes in facts.encodings.values())
+    largest = default_context(facts.config, weights, item_bytes)
     rows = []
     for context in sorted(asked | {largest}):
         kv_bytes = plan_memory(facts.config, context, item_bytes).kv_bytes

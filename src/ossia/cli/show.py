@@ -57,7 +57,7 @@ def _print(facts: "Facts", rows: "list[Memory]") -> None:
         )
     screen.say(
         "\nWeights are mapped from their files. Without --context, ossia run makes room for as "
-        "many tokens as fit in half of the free memory.",
+        "many tokens as fit in half of the memory that is free beside the weights.",
         dim=True,
     )
 

@@ -1,9 +1,9 @@
 """How much memory a model takes at a given context, and what context this machine can hold."""
 
-import os
 from dataclasses import dataclass
 
 from ossia.base.errors import InputError, ResourceError
+from ossia.base.memory import available_memory
 from ossia.engine.pages import num_pages_for
 from ossia.model.config import Config
 from ossia.ops.arrays import PAGE_SIZE
@@ -61,6 +61,17 @@ def largest_context(config: Config, budget_bytes: int, item_bytes: int) -> int:
     return min(low * PAGE_SIZE, config.max_context)
 
 
+def default_context(config: Config, weight_bytes: int, item_bytes: int) -> int:
+    """The context to make room for when none is asked for.
+
+    Its KV cache takes half of the memory that is free beside the weights, which soon lie in memory
+    too; at least an eighth of what is free, for weights that never fit.
+    """
+    free = available_memory()
+    budget = max((free - weight_bytes) // 2, free // 8)
+    return largest_context(config, budget, item_bytes)
+
+
 def check_context(config: Config, context: int, item_bytes: int) -> None:
     """Refuses a context that the model was not made for, or that this machine cannot hold now.
 
@@ -79,28 +90,3 @@ def check_context(config: Config, context: int, item_bytes: int) -> None:
             f"a context of {context} tokens needs {needed / 2**30:.1f} GiB for its KV cache and "
             f"{free / 2**30:.1f} GiB of memory is free; ask for a shorter context"
         )
-
-
-def available_memory() -> int:
-    """Bytes that this process may still use, as the system and its container count them."""
-    available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:  # noqa: PTH123 - a kernel interface
-            for line in lines:
-                if line.startswith("MemAvailable:"):
-                    available = int(line.split()[1]) * 1024
-    except OSError:
-        pass  # not Linux: the plain count of free pages stands
-    return min(available, _container_memory() or available)
-
-
-def _container_memory() -> int | None:
-    """What a control group (v2) leaves to this process, or None where there is no limit."""
-    try:
-        with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:  # noqa: PTH123
-            most = limit.read().strip()
-        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as current:  # noqa: PTH123
-            used = int(current.read())
-    except (OSError, ValueError):
-        return None
-    return None if most == "max" else max(0, int(most) - used)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ossia.base import settings
 from ossia.base.errors import InputError, ResourceError
+from ossia.base.memory import available_memory
 from ossia.checkpoint.packed import Packed, open_packed, write_packed
 from ossia.checkpoint.source import Source
 from ossia.checkpoint.stored import Progress, silent
@@ -75,22 +76,22 @@ def _matrices(source: Source, ops: Ops, progress: Progress) -> tuple[Mapping[str
         return {}, "as released, mapped from the checkpoint"
     wanted = [name for name in source.tensors if name.rpartition(".")[2] in MATRICES]
     nbytes = sum(source.tensors[name].nbytes for name in wanted)
-    if settings.weights() == "memory":
-        return _in_memory(source, wanted, ops, progress), "packed, in memory (OSSIA_WEIGHTS)"
+    in_memory = partial(_in_memory, source, wanted, ops, progress)
     if nbytes <= SMALL_BYTES:
-        return _in_memory(source, wanted, ops, progress), "packed, in memory (a small model)"
+        return in_memory("a small model")
+    if settings.weights() == "memory":
+        return in_memory("OSSIA_WEIGHTS=memory")
     if (found := _from_file(source, layout, wanted)) is not None:
         return found
     try:
         tensors = [_packed(source, name, ops) for name in wanted]
         write_packed(source, layout, tensors, progress)
     except (InputError, ResourceError) as error:
-        return _in_memory(source, wanted, ops, progress), f"packed, in memory ({error})"
+        return in_memory(str(error))
     if (found := _from_file(source, layout, wanted)) is not None:
         return found
     # The checkpoint changed meanwhile, or another process replaced what was written.
-    holding = "packed, in memory (the packed file was gone at once)"
-    return _in_memory(source, wanted, ops, progress), holding
+    return in_memory("the packed file was gone at once")
 
 
 def _from_file(
@@ -114,9 +115,15 @@ def _short(path: Path) -> str:
 
 
 def _in_memory(
-    source: Source, wanted: list[str], ops: Ops, progress: Progress
-) -> Mapping[str, Array]:
+    source: Source, wanted: list[str], ops: Ops, progress: Progress, reason: str
+) -> tuple[Mapping[str, Array], str]:
+    """Packs into memory, if that has the room: else the system would kill the process."""
     total = sum(source.tensors[name].nbytes for name in wanted)
+    if total > available_memory():
+        return (
+            {},
+            f"as released, mapped from the checkpoint: too large to pack in memory ({reason})",
+        )
     matrices, done = {}, 0
     for name in wanted:
         released = source.read(name)
@@ -124,7 +131,7 @@ def _in_memory(
         hand_back(released)
         done += source.tensors[name].nbytes
         progress(done, total)
-    return matrices
+    return matrices, f"packed, in memory ({reason})"
 
 
 def _packed(source: Source, name: str, ops: Ops) -> Packed:
