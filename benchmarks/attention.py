@@ -3,7 +3,7 @@
 The shape is gpt-oss's: 64 query heads, 8 key/value heads, head size 64. Decode is one token of one
 layer that sees the whole context, over enough layers that keys and values come from memory; GB/s
 counts keys and values once. Prefill is a prompt in chunks of 512 tokens; multiply-adds count the
-keys that are seen. Medians.
+keys that are seen. Medians; the memory's own speed is read beside every decode, in the same rounds.
 """
 
 import argparse
@@ -43,19 +43,26 @@ def make_step(first: int, num_tokens: int, page_ids: np.ndarray) -> tuple[Batch,
     return batch, q
 
 
-def time_decode(context: int, repeat: int, window: int | None) -> float:
-    """Seconds of one token in one layer; layers take turns, so that none stays in the cache."""
+def time_decode(context: int, repeat: int, window: int | None) -> tuple[float, float]:
+    """Seconds of one token in one layer, and bytes a second that memory is read at.
+
+    Layers take turns, so that none stays in the cache.
+    """
     num_layers = max(1, min(LAYERS, 131072 * 2 // context))
     layers = [make_layer(context) for _ in range(num_layers)]
     batch, q = make_step(context - 1, 1, layers[0][1])
     sinks = np.zeros(HEADS, np.float32)
-    times = []
+    times, rates = [], []
+    memory = np.ones(1 << 25, np.uint64)
     for _ in range(repeat):
         start = time.perf_counter()
         for pages, _ in layers:
             attention(q, sinks, batch, pages, batch.full, window)
-        times.append((time.perf_counter() - start) / num_layers)
-    return statistics.median(times)
+        end = time.perf_counter()
+        _kernels.xor_words(memory)
+        times.append((end - start) / num_layers)
+        rates.append(memory.nbytes / (time.perf_counter() - end))
+    return statistics.median(times), statistics.median(rates)
 
 
 def time_prefill(context: int, repeat: int, window: int | None) -> float:
@@ -72,10 +79,14 @@ def time_prefill(context: int, repeat: int, window: int | None) -> float:
     return statistics.median(times)
 
 
-def print_row(what: str, seconds: float, num_bytes: float, num_products: float) -> None:
+def print_row(
+    what: str, seconds: float, num_bytes: float, num_products: float, rate: float | None = None
+) -> None:
     """One line of the table."""
-    rates = f"{num_bytes / seconds / 1e9:7.1f} GB/s {num_products / seconds / 1e9:7.1f} GMAC/s"
-    sys.stdout.write(f"{what:36} {seconds * 1e3:9.3f} ms {rates}\n")
+    line = f"{what:32} {seconds * 1e3:9.3f} ms {num_products / seconds / 1e9:7.1f} GMAC/s"
+    if rate is not None:
+        line += f" {num_bytes / seconds / 1e9:6.1f} of {rate / 1e9:.1f} GB/s"
+    sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
 
@@ -95,10 +106,10 @@ def main() -> None:
         cases = [(context, None) for context in arguments.decode] + [(512, 128)]
         for context, window in cases:
             seen = window or context
-            seconds = time_decode(context, arguments.repeat, window)
+            seconds, rate = time_decode(context, arguments.repeat, window)
             numbers = seen * HEAD_DIM * 2
             label = f"{name} decode {context}" + (f" window {window}" if window else "")
-            print_row(label, seconds, 2 * numbers * KV_HEADS, numbers * HEADS)
+            print_row(label, seconds, 2 * numbers * KV_HEADS, numbers * HEADS, rate)
         for context in arguments.prefill:
             seconds = time_prefill(context, max(1, arguments.repeat // 2), None)
             products = context * (context + 1) / 2 * HEAD_DIM * 2 * HEADS
