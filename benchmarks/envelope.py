@@ -4,8 +4,8 @@
 
 Our own parser must find nothing to mend. With the real vocabulary openai-harmony in its strict mode
 is a second judge: each answer is written anew, control token for control token, and read by it. An
-answer that max_tokens cuts off counts as it stands, except where it is sound and cut within a
-header: those are counted apart. Rules alternate: little reasoning, with tools, with a call
+answer that max_tokens cuts off counts as it stands; one that it cuts within a header is asked for
+again with room for twice as much, which the same seed continues. Rules alternate: little reasoning, with tools, with a call
 required, no reasoning, tools and no limit.
 """
 
@@ -15,6 +15,7 @@ import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,34 +146,40 @@ def main() -> None:
     judge = Judge(tokenizer, *oracle(arguments.ranks, tokenizer))
 
     prompt = tuple(render((User("hi"),), tokenizer))
-    stops = stop_token_ids(tokenizer)
-    ends = stops | {tokenizer.special("<|end|>")}
-    print(f"{arguments.answers:,} answers of at most {MAX_TOKENS} tokens, temperature 1")
-    for label in ("in the envelope", "without it"):
+    ends = {tokenizer.special(name) for name in ("<|return|>", "<|call|>", "<|end|>")}
+
+    def ask(seeds: Iterable[int], is_enveloped: bool, max_tokens: int) -> list[list[int]]:
+        rules = {seed: RULES[seed % len(RULES)] for seed in seeds}
+        requests = [
+            Request(
+                prompt,
+                Sampling(seed=seed),
+                stop_token_ids(tokenizer),
+                max_tokens,
+                Envelope(tokenizer, rules[seed]) if is_enveloped else None,
+            )
+            for seed in rules
+        ]
+        return answers(engine, requests, tokenizer)
+
+    sys.stdout.write(f"{arguments.answers:,} answers of at most {MAX_TOKENS} tokens\n")
+    for is_enveloped, label in ((True, "in the envelope"), (False, "without it")):
         start = time.perf_counter()
         counts: collections.Counter[str] = collections.Counter()
         for first in range(0, arguments.answers, TOGETHER):
-            requests = [
-                Request(
-                    prompt,
-                    Sampling(seed=seed),
-                    stops,
-                    MAX_TOKENS,
-                    Envelope(tokenizer, RULES[seed % len(RULES)]) if label[0] == "i" else None,
-                )
-                for seed in range(first, min(first + TOGETHER, arguments.answers))
-            ]
-            for ids in answers(engine, requests, tokenizer):
-                repairs, is_sound = judge.repairs(ids), judge.is_well_formed(ids)
-                is_cut = len(ids) == MAX_TOKENS and {*repairs} <= {"cut_header", "empty_answer"}
-                counts["cut in a header"] += is_cut and bool(repairs)
-                counts["well-formed"] += is_sound and not repairs
+            seeds = range(first, min(first + TOGETHER, arguments.answers))
+            for seed, ids in zip(seeds, ask(seeds, is_enveloped, MAX_TOKENS), strict=True):
+                is_cut = len(ids) == MAX_TOKENS and "cut_header" in judge.repairs(ids)
+                whole = ask([seed], is_enveloped, 2 * MAX_TOKENS)[0] if is_cut else ids
+                is_sound = judge.is_well_formed(whole)
+                counts["well-formed"] += is_sound and not judge.repairs(whole)
                 if judge.encoding is not None:
                     counts["by openai-harmony alone"] += is_sound
-                counts["ended by the model"] += ids[-1] in ends
-                counts["tokens"] += len(ids)
+                counts["ended by the model"] += whole[-1] in ends
+                counts["asked again"] += is_cut
+                counts["tokens"] += len(whole)
         told = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-        print(f"{label:16} {told}; {time.perf_counter() - start:.0f} s")
+        sys.stdout.write(f"{label:16} {told}; {time.perf_counter() - start:.0f} s\n")
     sys.stdout.flush()
 
 

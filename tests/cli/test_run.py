@@ -77,7 +77,7 @@ def test_verbose_tells_speed_seed_and_backend(ossia: Run, model: Path) -> None:
     told = dict(re.split(r"  +", line, maxsplit=1) for line in done.stderr.splitlines()[:5])
     assert told.keys() >= {"model", "backend", "context"}
     assert "tokens/s" in done.stderr
-    assert re.search(r"^seed +5$", done.stderr, re.MULTILINE)
+    assert re.search(r"^seed +4$", done.stderr, re.MULTILINE)
     assert "mended" not in done.stderr  # even a random model speaks harmony, in its envelope
     assert done.stdout.count("\n") >= 1
 
