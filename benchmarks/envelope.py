@@ -5,8 +5,8 @@
 Our own parser must find nothing to mend. With the real vocabulary openai-harmony in its strict mode
 is a second judge: each answer is written anew, control token for control token, and read by it. An
 answer that max_tokens cuts off counts as it stands; one that it cuts within a header is asked for
-again with room for twice as much, which the same seed continues. Rules alternate: little reasoning, with tools, with a call
-required, no reasoning, tools and no limit.
+again with room for twice as much, which the same seed continues. Rules alternate: little
+reasoning, with tools, with a call required, no reasoning, tools and no limit.
 """
 
 import argparse
