@@ -43,6 +43,37 @@ def test_plain_words(bare: pytest.MonkeyPatch, variable: str, function: str) -> 
     assert read() == "reference"
 
 
+def test_threads(bare: pytest.MonkeyPatch) -> None:
+    assert settings.num_threads() is None
+    bare.setenv("OSSIA_THREADS", "")
+    assert settings.num_threads() is None
+    for value in (1, 7, 1024):
+        bare.setenv("OSSIA_THREADS", str(value))
+        assert settings.num_threads() == value
+
+
+@pytest.mark.parametrize("wrong", ["0", "1025", "-1", "+2", "2.5", "two", " 2", "²", "٢", "9" * 99])
+def test_a_wrong_number_of_threads_is_refused(bare: pytest.MonkeyPatch, wrong: str) -> None:
+    bare.setenv("OSSIA_THREADS", wrong)
+    with pytest.raises(
+        InputError, match=r"^OSSIA_THREADS is '.{1,40}; expected a number from 1 to"
+    ):
+        settings.num_threads()
+
+
+def test_weights(bare: pytest.MonkeyPatch) -> None:
+    assert settings.weights() == "packed"
+    bare.setenv("OSSIA_WEIGHTS", "")
+    assert settings.weights() == "packed"
+    for value in ("packed", "memory", "released"):
+        bare.setenv("OSSIA_WEIGHTS", value)
+        assert settings.weights() == value
+    for wrong in ("Packed", "mapped", "packed ", "x" * 99):
+        bare.setenv("OSSIA_WEIGHTS", wrong)
+        with pytest.raises(InputError, match=r"^OSSIA_WEIGHTS is '.*; expected packed, memory or"):
+            settings.weights()
+
+
 def test_date(bare: pytest.MonkeyPatch) -> None:
     assert settings.current_date() is None
     bare.setenv("OSSIA_DATE", "2025-08-05")
