@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from ossia.numerics.bf16 import BF16, round_to_bf16, widen
 from ossia.ops import reference
 from ossia.ops.arrays import NO_PAGE, PAGE_SIZE, Batch, KVPages, PageTable
 from ossia.ops.cpu import _kernels, available_instruction_sets
-from ossia.ops.cpu import attention as cpu
 from ossia.ops.cpu.attention import attention_and_name
+
+cpu: Any = import_module("ossia.ops.cpu.attention")
 
 UNIT = 2.0**-24
 """Half a unit in the last place of 1 in float32."""
@@ -233,7 +235,8 @@ def make_step(shape: Shape, length: int, num_new: int) -> Step:
 
 
 def attend(step: Step, window: int | None = None) -> Float32:
-    return cpu.attention(step.q, step.sinks, step.batch, step.pages, step.table, window)
+    y: Float32 = cpu.attention(step.q, step.sinks, step.batch, step.pages, step.table, window)
+    return y
 
 
 def test_the_instruction_set_that_was_asked_for_runs(instruction_set: str) -> None:
