@@ -175,8 +175,10 @@ inline std::uint32_t largest_magnitude_bits(F32x16 a, F32x16 b) {
 }
 
 inline std::int32_t round_to_bytes(std::int8_t* to, F32x16 a) {
-    const __m512i integers = _mm512_max_epi32(_mm512_cvtps_epi32(a), _mm512_set1_epi32(-128));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(integers));
+    const __m512i lowest = _mm512_set1_epi32(-128), highest = _mm512_set1_epi32(127);
+    const __m512i integers =
+        _mm512_min_epi32(_mm512_max_epi32(_mm512_cvtps_epi32(a), lowest), highest);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(integers));
     return _mm512_reduce_add_epi32(integers);
 }
 
