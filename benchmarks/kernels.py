@@ -56,7 +56,7 @@ def expert_weights() -> tuple[TiledArray, TiledArray, TiledArray]:
     random = np.random.default_rng(1)
     blocks = random.integers(0, 256, (EXPERTS, COLUMNS, COLUMNS // 32, 16), np.uint8)
     packed = pack(Mxfp4Array(blocks, np.full(blocks.shape[:3], 120, np.uint8)))
-    copies = [TiledArray(packed.values.copy(), packed.scales.copy(), COLUMNS, COLUMNS)] * 2
+    copies = [TiledArray(packed.tiles.copy(), COLUMNS, COLUMNS)] * 2
     return packed, copies[0], pack(Mxfp4Array(blocks, np.full(blocks.shape[:3], 119, np.uint8)))
 
 

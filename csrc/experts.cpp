@@ -109,6 +109,9 @@ void sum_ranks(const ExpertsCall& call, Workspace& space) {
         for (std::size_t token = 0; token < call.tokens; ++token) sum_token(token);
 }
 
+// NaN is below every number.
+bool is_above(float a, float b) { return a > b || (std::isnan(b) && !std::isnan(a)); }
+
 }  // namespace
 
 const char* experts(const Kernels& kernels, const ExpertsCall& call) {
@@ -130,8 +133,7 @@ void route(const float* logits, std::size_t tokens, std::size_t num_experts, std
         for (std::size_t expert = 0; expert < num_experts; ++expert) {
             const float logit = logits[expert];
             std::size_t place = count;
-            while (place > 0 && (logit > weights[place - 1] || std::isnan(weights[place - 1])))
-                --place;
+            while (place > 0 && is_above(logit, weights[place - 1])) --place;
             if (place == active) continue;
             if (count < active) ++count;
             for (std::size_t i = count - 1; i > place; --i) {

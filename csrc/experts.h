@@ -14,9 +14,7 @@ struct ExpertTiles {
     const float* bias;     // [experts, rows]
     Tiles of(std::size_t expert) const {
         Tiles tiles = first;
-        const std::size_t blocks = num_row_tiles(first.rows) * first.blocks * expert;
-        tiles.values += blocks * tile_bytes(first.format);
-        tiles.scales += blocks * scale_bytes(first.format);
+        tiles.tiles += expert * num_row_tiles(first.rows) * first.blocks * tile_bytes(first.format);
         return tiles;
     }
     const float* bias_of(std::size_t expert) const { return bias + expert * first.rows; }

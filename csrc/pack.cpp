@@ -11,21 +11,21 @@ namespace {
 
 constexpr std::uint8_t kQ8Zero = 128;  // a stored zero
 
-// Runs pack_row(row, row within the tile, the tile's index) for all rows, a tile a task, after
-// clearing the tile to `zero` where it has fewer than 16 rows.
+// Runs pack_row(row, row within its tiles, the first of them) for all rows, 16 rows a task, after
+// clearing tiles that have fewer to `zero`, with scales of 0.
 template <class PackRow>
 void for_each_row(std::size_t rows, std::size_t blocks, TileFormat format, std::uint8_t zero,
-                  std::uint8_t* values, std::uint8_t* scales, PackRow pack_row) {
+                  std::uint8_t* tiles, PackRow pack_row) {
     parallel_for(num_row_tiles(rows), [&](std::size_t tile) {
         const std::size_t first = tile * kTileRows;
         const std::size_t count = rows - first < kTileRows ? rows - first : kTileRows;
-        std::uint8_t* tile_values = values + tile * blocks * tile_bytes(format);
-        std::uint8_t* tile_scales = scales + tile * blocks * scale_bytes(format);
-        if (count < kTileRows) {
-            std::memset(tile_values, zero, blocks * tile_bytes(format));
-            std::memset(tile_scales, 0, blocks * scale_bytes(format));
+        std::uint8_t* first_tile = tiles + tile * blocks * tile_bytes(format);
+        for (std::size_t block = 0; count < kTileRows && block < blocks; ++block) {
+            std::uint8_t* values = first_tile + block * tile_bytes(format);
+            std::memset(values, zero, value_bytes(format));
+            std::memset(values + value_bytes(format), 0, tile_bytes(format) - value_bytes(format));
         }
-        for (std::size_t r = 0; r < count; ++r) pack_row(first + r, r, tile_values, tile_scales);
+        for (std::size_t r = 0; r < count; ++r) pack_row(first + r, r, first_tile);
     });
 }
 
@@ -86,43 +86,43 @@ std::uint16_t quantise_q8(const float* x, std::uint8_t* stored) {
 
 }  // namespace
 
-void pack_mxfp4(const Mxfp4Matrix& matrix, std::uint8_t* values, std::uint8_t* scales) {
-    for_each_row(matrix.rows, matrix.num_blocks, TileFormat::kMxfp4, 0, values, scales,
-                 [&](std::size_t row, std::size_t r, std::uint8_t* to, std::uint8_t* to_scales) {
+void pack_mxfp4(const Mxfp4Matrix& matrix, std::uint8_t* tiles) {
+    for_each_row(matrix.rows, matrix.num_blocks, TileFormat::kMxfp4, 0, tiles,
+                 [&](std::size_t row, std::size_t r, std::uint8_t* to) {
         const std::uint8_t* from = matrix.blocks + row * matrix.blocks_row_stride;
         const std::uint8_t* from_scales = matrix.scales + row * matrix.scales_row_stride;
         for (std::size_t block = 0; block < matrix.num_blocks; ++block) {
             std::uint8_t halves[kBlockBytes];
             to_halves(from + block * matrix.blocks_stride, matrix.order, halves);
-            scatter(halves, 4, r, to + block * tile_bytes(TileFormat::kMxfp4));
-            to_scales[block * kTileRows + r] = from_scales[block * matrix.scales_stride];
+            scatter(halves, 4, r, to);
+            to[value_bytes(TileFormat::kMxfp4) + r] = from_scales[block * matrix.scales_stride];
+            to += tile_bytes(TileFormat::kMxfp4);
         }
     });
 }
 
-void pack_q8(const Q8Matrix& matrix, std::uint8_t* values, std::uint16_t* scales) {
-    for_each_row(matrix.rows, matrix.num_blocks, TileFormat::kQ8, kQ8Zero, values,
-                 reinterpret_cast<std::uint8_t*>(scales),
-                 [&](std::size_t row, std::size_t r, std::uint8_t* to, std::uint8_t* to_scales) {
+void pack_q8(const Q8Matrix& matrix, std::uint8_t* tiles) {
+    for_each_row(matrix.rows, matrix.num_blocks, TileFormat::kQ8, kQ8Zero, tiles,
+                 [&](std::size_t row, std::size_t r, std::uint8_t* to) {
         const std::uint8_t* from = matrix.values + row * matrix.values_row_stride;
         const std::uint8_t* from_scales = matrix.scales + row * matrix.scales_row_stride;
         for (std::size_t block = 0; block < matrix.num_blocks; ++block) {
             std::uint8_t stored[kBlockSize];
             for (std::size_t i = 0; i < kBlockSize; ++i)
                 stored[i] = from[block * matrix.values_stride + i] ^ kQ8Zero;
-            scatter(stored, 8, r, to + block * tile_bytes(TileFormat::kQ8));
-            std::memcpy(to_scales + (block * kTileRows + r) * 2,
+            scatter(stored, 8, r, to);
+            std::memcpy(to + value_bytes(TileFormat::kQ8) + 2 * r,
                         from_scales + block * matrix.scales_stride, 2);
+            to += tile_bytes(TileFormat::kQ8);
         }
     });
 }
 
-void pack_plain(const PlainMatrix& matrix, std::uint8_t* values, std::uint16_t* scales) {
+void pack_plain(const PlainMatrix& matrix, std::uint8_t* tiles) {
     const std::size_t width = matrix.type == PlainMatrix::Type::kF32 ? 4 : 2;
     const std::size_t blocks = (matrix.columns + kBlockSize - 1) / kBlockSize;
-    for_each_row(matrix.rows, blocks, TileFormat::kQ8, kQ8Zero, values,
-                 reinterpret_cast<std::uint8_t*>(scales),
-                 [&](std::size_t row, std::size_t r, std::uint8_t* to, std::uint8_t* to_scales) {
+    for_each_row(matrix.rows, blocks, TileFormat::kQ8, kQ8Zero, tiles,
+                 [&](std::size_t row, std::size_t r, std::uint8_t* to) {
         const std::uint8_t* from = matrix.numbers + row * matrix.row_stride;
         for (std::size_t block = 0; block < blocks; ++block) {
             float x[kBlockSize] = {};
@@ -130,8 +130,9 @@ void pack_plain(const PlainMatrix& matrix, std::uint8_t* values, std::uint16_t* 
                 x[i] = number_at(from + (block * kBlockSize + i) * width, matrix.type);
             std::uint8_t stored[kBlockSize];
             const std::uint16_t scale = quantise_q8(x, stored);
-            scatter(stored, 8, r, to + block * tile_bytes(TileFormat::kQ8));
-            std::memcpy(to_scales + (block * kTileRows + r) * 2, &scale, 2);
+            scatter(stored, 8, r, to);
+            std::memcpy(to + value_bytes(TileFormat::kQ8) + 2 * r, &scale, 2);
+            to += tile_bytes(TileFormat::kQ8);
         }
     });
 }

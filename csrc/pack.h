@@ -10,12 +10,12 @@
 namespace ossia {
 
 // Same numbers, other places.
-void pack_mxfp4(const Mxfp4Matrix& matrix, std::uint8_t* values, std::uint8_t* scales);
-void pack_q8(const Q8Matrix& matrix, std::uint8_t* values, std::uint16_t* scales);
+void pack_mxfp4(const Mxfp4Matrix& matrix, std::uint8_t* tiles);
+void pack_q8(const Q8Matrix& matrix, std::uint8_t* tiles);
 
 // Rounds as Q8_0 does: a block's largest magnitude over 127 is its scale, ties away from zero. A
 // block that holds a number beyond the format, or none, gets a scale that is NaN or infinite.
 // Columns past the last one are zeros.
-void pack_plain(const PlainMatrix& matrix, std::uint8_t* values, std::uint16_t* scales);
+void pack_plain(const PlainMatrix& matrix, std::uint8_t* tiles);
 
 }  // namespace ossia

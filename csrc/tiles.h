@@ -12,26 +12,25 @@ namespace ossia {
 
 constexpr std::size_t kTileRows = 16;
 
-// How the weights of a tile are written.
-//   kMxfp4: values [row_tiles, blocks, 4 (j), 16 (r), 4 (c)], a byte holds, for row r, column 4j + c
-//     in its low nibble and 16 + 4j + c in its high one; scales E8M0 bytes.
-//   kQ8: values [row_tiles, blocks, 8 (j), 16 (r), 4 (c)], column 4j + c as a signed byte with 128
-//     added; scales float16.
-// Scales are [row_tiles, blocks, 16 (r)]. Rows past the last one are zeros.
+// How a tile is written: its values, then its 16 scales, so that a kernel reads one stream.
+//   kMxfp4: values [4 (j), 16 (r), 4 (c)], a byte holds, for row r, column 4j + c in its low nibble
+//     and 16 + 4j + c in its high one; scales [16 (r)] E8M0 bytes.
+//   kQ8: values [8 (j), 16 (r), 4 (c)], column 4j + c as a signed byte with 128 added; scales
+//     [16 (r)] float16.
+// Rows past the last one are zeros.
 enum class TileFormat { kMxfp4, kQ8 };
 
-constexpr std::size_t tile_bytes(TileFormat format) {
-    return format == TileFormat::kMxfp4 ? 256 : 512;  // of values, for one block of 16 rows
+constexpr std::size_t value_bytes(TileFormat format) {
+    return format == TileFormat::kMxfp4 ? 256 : 512;
 }
 
-constexpr std::size_t scale_bytes(TileFormat format) {
-    return format == TileFormat::kMxfp4 ? 16 : 32;
+constexpr std::size_t tile_bytes(TileFormat format) {
+    return format == TileFormat::kMxfp4 ? 256 + 16 : 512 + 32;
 }
 
 // W [rows, blocks * 32].
 struct Tiles {
-    const std::uint8_t* values;
-    const std::uint8_t* scales;
+    const std::uint8_t* tiles;  // [row_tiles, blocks, tile_bytes]
     std::size_t rows;
     std::size_t blocks;
     TileFormat format;

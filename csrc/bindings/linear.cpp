@@ -10,27 +10,17 @@
 namespace ossia {
 namespace {
 
-// values [..., row_tiles, blocks, bytes] and scales [..., row_tiles, blocks, 16], with `leading`
-// axes before; rows is what their matrix has.
-Tiles tiles_of(const char* name, const ReadOnly& values, const ReadOnly& scales,
-               std::size_t leading, std::size_t rows) {
+// tiles [..., row_tiles, blocks, bytes of a tile], with `leading` axes before; rows is what their
+// matrix has. The format is known by the bytes.
+Tiles tiles_of(const char* name, const ReadOnly& tiles, std::size_t leading, std::size_t rows) {
     const std::string what(name);
-    contiguous<std::uint8_t>(name, values, leading + 3);
-    const bool is_mxfp4 = scales.dtype() == nb::dtype<std::uint8_t>();
-    if (!is_mxfp4 && scales.dtype() != kFloat16)
-        throw nb::type_error((what + "'s scales must be uint8 or float16").c_str());
-    const TileFormat format = is_mxfp4 ? TileFormat::kMxfp4 : TileFormat::kQ8;
-    require(scales.ndim() == leading + 3 && is_contiguous(scales),
-            what + "'s scales must be contiguous and have as many axes as the values");
-    for (std::size_t axis = 0; axis < leading + 2; ++axis)
-        require(values.shape(axis) == scales.shape(axis), what + "'s values and scales disagree");
-    require(values.shape(leading + 2) == tile_bytes(format) && scales.shape(leading + 2) == 16,
-            what + " is not cut into tiles of this format");
-    require(values.shape(leading) == num_row_tiles(rows),
+    const auto* first = contiguous<std::uint8_t>(name, tiles, leading + 3);
+    const std::size_t bytes = tiles.shape(leading + 2);
+    const bool is_mxfp4 = bytes == tile_bytes(TileFormat::kMxfp4);
+    require(is_mxfp4 || bytes == tile_bytes(TileFormat::kQ8), what + " is not cut into tiles");
+    require(tiles.shape(leading) == num_row_tiles(rows),
             what + " has not as many rows as the result");
-    return {static_cast<const std::uint8_t*>(values.data()),
-            static_cast<const std::uint8_t*>(scales.data()), rows, values.shape(leading + 1),
-            format};
+    return {first, rows, tiles.shape(leading + 1), is_mxfp4 ? TileFormat::kMxfp4 : TileFormat::kQ8};
 }
 
 void require_blocks(const char* name, const Tiles& tiles, std::size_t columns) {
@@ -38,13 +28,13 @@ void require_blocks(const char* name, const Tiles& tiles, std::size_t columns) {
             std::string(name) + " has not as many columns as x");
 }
 
-const char* linear_q8_tiles(const ReadOnly& x, const ReadOnly& values, const ReadOnly& scales,
+const char* linear_q8_tiles(const ReadOnly& x, const ReadOnly& tiles,
                             const std::optional<ReadOnly>& bias, const Writable& y) {
     const auto* numbers = contiguous<float>("x", x, 2);
     auto* results = contiguous<float>("y", y, 2);
     require(x.shape(0) == y.shape(0), "x and y must have as many tokens");
     const std::size_t rows = y.shape(1);
-    const Tiles weight = tiles_of("weight", values, scales, 0, rows);
+    const Tiles weight = tiles_of("weight", tiles, 0, rows);
     require_blocks("weight", weight, x.shape(1));
     const float* added = nullptr;
     if (bias.has_value()) {
@@ -56,11 +46,10 @@ const char* linear_q8_tiles(const ReadOnly& x, const ReadOnly& values, const Rea
     return linear(table, weight, added, numbers, x.shape(0), x.shape(1), results);
 }
 
-ExpertTiles expert_tiles_of(const char* name, const ReadOnly& values, const ReadOnly& scales,
-                            const ReadOnly& bias, std::size_t num_experts, std::size_t rows,
+ExpertTiles expert_tiles_of(const char* name, const ReadOnly& all, const ReadOnly& bias, std::size_t num_experts, std::size_t rows,
                             std::size_t columns) {
-    const Tiles tiles = tiles_of(name, values, scales, 1, rows);
-    require(values.shape(0) == num_experts, std::string(name) + " has another number of experts");
+    const Tiles tiles = tiles_of(name, all, 1, rows);
+    require(all.shape(0) == num_experts, std::string(name) + " has another number of experts");
     require_blocks(name, tiles, columns);
     const auto* added = contiguous<float>("bias", bias, 2);
     require_shape("bias", bias, {num_experts, rows});
@@ -68,12 +57,10 @@ ExpertTiles expert_tiles_of(const char* name, const ReadOnly& values, const Read
 }
 
 const char* experts_q8_tiles(const ReadOnly& x, const ReadOnly& expert_ids,
-                             const ReadOnly& expert_weights, const ReadOnly& gate_values,
-                             const ReadOnly& gate_scales, const ReadOnly& gate_bias,
-                             const ReadOnly& up_values, const ReadOnly& up_scales,
-                             const ReadOnly& up_bias, const ReadOnly& down_values,
-                             const ReadOnly& down_scales, const ReadOnly& down_bias, float limit,
-                             const Writable& y) {
+                             const ReadOnly& expert_weights, const ReadOnly& gate,
+                             const ReadOnly& gate_bias, const ReadOnly& up,
+                             const ReadOnly& up_bias, const ReadOnly& down,
+                             const ReadOnly& down_bias, float limit, const Writable& y) {
     ExpertsCall call{};
     call.x = contiguous<float>("x", x, 2);
     call.tokens = x.shape(0);
@@ -88,11 +75,11 @@ const char* experts_q8_tiles(const ReadOnly& x, const ReadOnly& expert_ids,
     require(gate_bias.ndim() == 2, "gate_bias must have 2 axes");
     call.num_experts = gate_bias.shape(0);
     call.inter = gate_bias.shape(1);
-    call.gate = expert_tiles_of("gate", gate_values, gate_scales, gate_bias, call.num_experts,
+    call.gate = expert_tiles_of("gate", gate, gate_bias, call.num_experts,
                                 call.inter, call.hidden);
-    call.up = expert_tiles_of("up", up_values, up_scales, up_bias, call.num_experts, call.inter,
+    call.up = expert_tiles_of("up", up, up_bias, call.num_experts, call.inter,
                               call.hidden);
-    call.down = expert_tiles_of("down", down_values, down_scales, down_bias, call.num_experts,
+    call.down = expert_tiles_of("down", down, down_bias, call.num_experts,
                                 call.hidden, call.inter);
     require(call.gate.first.format == call.up.first.format, "gate and up differ in format");
     for (std::size_t i = 0; i < call.tokens * call.active; ++i)
@@ -118,70 +105,56 @@ void route_tokens(const ReadOnly& logits, const Writable& ids, const Writable& w
 }
 
 // Where tiles of a [rows, blocks * 32] matrix are written.
-std::pair<std::uint8_t*, void*> room_for_tiles(const Writable& values, const Writable& scales,
-                                               TileFormat format, std::size_t rows,
-                                               std::size_t blocks) {
-    auto* bytes = contiguous<std::uint8_t>("values", values, 3);
-    require_shape("values", values, {num_row_tiles(rows), blocks, tile_bytes(format)});
-    require_shape("scales", scales, {num_row_tiles(rows), blocks, kTileRows});
-    const bool is_mxfp4 = format == TileFormat::kMxfp4;
-    require(scales.dtype() == (is_mxfp4 ? nb::dtype<std::uint8_t>() : kFloat16) &&
-                is_contiguous(scales),
-            "scales have the wrong dtype, or are not contiguous");
-    return {bytes, scales.data()};
+std::uint8_t* room_for_tiles(const Writable& tiles, TileFormat format, std::size_t rows,
+                             std::size_t blocks) {
+    auto* first = contiguous<std::uint8_t>("tiles", tiles, 3);
+    require_shape("tiles", tiles, {num_row_tiles(rows), blocks, tile_bytes(format)});
+    return first;
 }
 
 void pack_mxfp4_tiles(const ReadOnly& blocks, const ReadOnly& scales, bool is_halves,
-                      const Writable& tile_values, const Writable& tile_scales) {
+                      const Writable& tiles) {
     const Mxfp4Matrix matrix = mxfp4_matrix_of(blocks, scales, is_halves);
-    const auto [to, to_scales] = room_for_tiles(tile_values, tile_scales, TileFormat::kMxfp4,
-                                                matrix.rows, matrix.num_blocks);
+    auto* to = room_for_tiles(tiles, TileFormat::kMxfp4, matrix.rows, matrix.num_blocks);
     const nb::gil_scoped_release released;
-    pack_mxfp4(matrix, to, static_cast<std::uint8_t*>(to_scales));
+    pack_mxfp4(matrix, to);
 }
 
-void pack_q8_tiles(const ReadOnly& values, const ReadOnly& scales, const Writable& tile_values,
-                   const Writable& tile_scales) {
+void pack_q8_tiles(const ReadOnly& values, const ReadOnly& scales, const Writable& tiles) {
     const Q8Matrix matrix = q8_matrix_of(values, scales);
-    const auto [to, to_scales] =
-        room_for_tiles(tile_values, tile_scales, TileFormat::kQ8, matrix.rows, matrix.num_blocks);
+    auto* to = room_for_tiles(tiles, TileFormat::kQ8, matrix.rows, matrix.num_blocks);
     const nb::gil_scoped_release released;
-    pack_q8(matrix, to, static_cast<std::uint16_t*>(to_scales));
+    pack_q8(matrix, to);
 }
 
-void pack_plain_tiles(const ReadOnly& numbers, const Writable& tile_values,
-                      const Writable& tile_scales) {
+void pack_plain_tiles(const ReadOnly& numbers, const Writable& tiles) {
     const PlainMatrix matrix = plain_matrix_of(numbers);
-    const auto [to, to_scales] =
-        room_for_tiles(tile_values, tile_scales, TileFormat::kQ8, matrix.rows,
-                       (matrix.columns + kBlockSize - 1) / kBlockSize);
+    const std::size_t blocks = (matrix.columns + kBlockSize - 1) / kBlockSize;
+    auto* to = room_for_tiles(tiles, TileFormat::kQ8, matrix.rows, blocks);
     const nb::gil_scoped_release released;
-    pack_plain(matrix, to, static_cast<std::uint16_t*>(to_scales));
+    pack_plain(matrix, to);
 }
 
 }  // namespace
 
 void bind_linear(nb::module_& module) {
     module.def("linear_q8_tiles", &linear_q8_tiles, nb::arg("x").noconvert(),
-               nb::arg("values").noconvert(), nb::arg("scales").noconvert(),
-               nb::arg("bias").noconvert().none(), nb::arg("y").noconvert());
+               nb::arg("tiles").noconvert(), nb::arg("bias").noconvert().none(),
+               nb::arg("y").noconvert());
     module.def("experts_q8_tiles", &experts_q8_tiles, nb::arg("x").noconvert(),
                nb::arg("expert_ids").noconvert(), nb::arg("expert_weights").noconvert(),
-               nb::arg("gate_values").noconvert(), nb::arg("gate_scales").noconvert(),
-               nb::arg("gate_bias").noconvert(), nb::arg("up_values").noconvert(),
-               nb::arg("up_scales").noconvert(), nb::arg("up_bias").noconvert(),
-               nb::arg("down_values").noconvert(), nb::arg("down_scales").noconvert(),
-               nb::arg("down_bias").noconvert(), nb::arg("limit"), nb::arg("y").noconvert());
+               nb::arg("gate").noconvert(), nb::arg("gate_bias").noconvert(),
+               nb::arg("up").noconvert(), nb::arg("up_bias").noconvert(),
+               nb::arg("down").noconvert(), nb::arg("down_bias").noconvert(), nb::arg("limit"),
+               nb::arg("y").noconvert());
     module.def("route", &route_tokens, nb::arg("logits").noconvert(), nb::arg("ids").noconvert(),
                nb::arg("weights").noconvert());
     module.def("pack_mxfp4_tiles", &pack_mxfp4_tiles, nb::arg("blocks").noconvert(),
-               nb::arg("scales").noconvert(), nb::arg("is_halves"),
-               nb::arg("tile_values").noconvert(), nb::arg("tile_scales").noconvert());
+               nb::arg("scales").noconvert(), nb::arg("is_halves"), nb::arg("tiles").noconvert());
     module.def("pack_q8_tiles", &pack_q8_tiles, nb::arg("values").noconvert(),
-               nb::arg("scales").noconvert(), nb::arg("tile_values").noconvert(),
-               nb::arg("tile_scales").noconvert());
+               nb::arg("scales").noconvert(), nb::arg("tiles").noconvert());
     module.def("pack_plain_tiles", &pack_plain_tiles, nb::arg("numbers").noconvert(),
-               nb::arg("tile_values").noconvert(), nb::arg("tile_scales").noconvert());
+               nb::arg("tiles").noconvert());
 }
 
 }  // namespace ossia

@@ -62,15 +62,11 @@ inline void dot_tile_amx(const Tiles& weight, std::size_t row_tile, const Q8Toke
     constexpr std::size_t kBytes = tile_bytes(Format::kFormat);
     U8x64 room[2][8];
     I32x16 sums[2][16];
-    const std::size_t first = row_tile * weight.blocks;
-    const std::uint8_t* weight_scales = weight.scales + first * scale_bytes(Format::kFormat);
     for (std::size_t t = 0; t < x.tokens; ++t) totals[t] = zero();
     shape_amx_tiles(x.tokens);
     for (std::size_t block = 0; block < weight.blocks; ++block) {
-        const std::uint8_t* values = weight.values + (first + block) * kBytes;
-        for (std::size_t line = 0; line < kBytes; line += 64)
-            prefetch(values + kBlocksAhead * kBytes + line);
-        const void* weights = weights_of_block(Format{}, values, room[block % 2]);
+        const std::uint8_t* tile = weight.tiles + (row_tile * weight.blocks + block) * kBytes;
+        const void* weights = weights_of_block(Format{}, tile, room[block % 2]);
         I32x16* sums_of_block = sums[block % 2];
         settle(weights);
         _tile_zero(0);
@@ -79,7 +75,7 @@ inline void dot_tile_amx(const Tiles& weight, std::size_t row_tile, const Q8Toke
         _tile_dpbsud(0, 1, 2);
         _tile_stored(0, sums_of_block, 64);
         settle(sums_of_block);
-        const F32x16 scale = Format::scales(weight_scales + block * scale_bytes(Format::kFormat));
+        const F32x16 scale = Format::scales(tile + value_bytes(Format::kFormat));
         for (std::size_t t = 0; t < x.tokens; ++t) {
             const std::size_t place = block * x.tokens + t;
             const I32x16 sum = _mm512_add_epi32(sums_of_block[t], broadcast_i32(x.starts + place));

@@ -6,6 +6,9 @@
 //     total = fma(float(dot of 32 integers), weight scale * activation scale, total)
 //
 // The dot product is exact in integers, so all instruction sets give the same bits.
+//
+// Nothing is prefetched: weights come in one stream, which the processor follows better by itself
+// (measured: benchmarks/LOG.md).
 #pragma once
 
 #include "exp.h"
@@ -13,10 +16,6 @@
 
 namespace ossia {
 namespace OSSIA_ISA {
-
-// Weights are asked for so many blocks before they are used. The reader of one stream would do
-// without; two streams (values, scales) and the jumps between tasks are what it helps.
-constexpr std::size_t kBlocksAhead = 8;
 
 constexpr float kSwigluAlpha = 1.702f;
 
@@ -65,27 +64,22 @@ template <class Format, std::size_t tokens>
 inline void dot_tile(const Tiles& weight, std::size_t row_tile, const Q8Tokens& x,
                      F32x16* totals) {
     constexpr std::size_t kBytes = tile_bytes(Format::kFormat);  // constants: no call is left
-    constexpr std::size_t kScaleBytes = scale_bytes(Format::kFormat);
-    const std::size_t first = row_tile * weight.blocks;
-    const std::uint8_t* values = weight.values + first * kBytes;
-    const std::uint8_t* weight_scales = weight.scales + first * kScaleBytes;
+    constexpr std::size_t kValueBytes = value_bytes(Format::kFormat);
+    const std::uint8_t* tile = weight.tiles + row_tile * weight.blocks * kBytes;
     const std::int8_t* columns = x.values;
     const float* scales = x.scales;
     const std::int32_t* starts = x.starts;
     F32x16 sums_of_blocks[tokens];
     for (std::size_t t = 0; t < tokens; ++t) sums_of_blocks[t] = zero();
     for (std::size_t block = 0; block < weight.blocks; ++block) {
-        for (std::size_t line = 0; line < kBytes; line += 64)
-            prefetch(values + kBlocksAhead * kBytes + line);
         I32x16 sums[tokens];
         for (std::size_t t = 0; t < tokens; ++t) sums[t] = broadcast_i32(starts + t);
-        Format::template dot_block<tokens>(values, columns, sums);
-        const F32x16 scale = Format::scales(weight_scales);
+        Format::template dot_block<tokens>(tile, columns, sums);
+        const F32x16 scale = Format::scales(tile + kValueBytes);
         for (std::size_t t = 0; t < tokens; ++t)
             sums_of_blocks[t] =
                 fma(to_float(sums[t]), mul(scale, broadcast(scales[t])), sums_of_blocks[t]);
-        values += kBytes;
-        weight_scales += kScaleBytes;
+        tile += kBytes;
         columns += 32 * tokens;
         scales += tokens;
         starts += tokens;

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ossia.numerics import mxfp4
 from ossia.numerics.arrays import Mxfp4Array, NibbleOrder, Q8Array, TiledArray
 from ossia.numerics.dequantize import to_float32
-from ossia.numerics.tiles import num_blocks, num_row_tiles, tile, untile
+from ossia.numerics.tiles import tile, tiles_shape, untile
 
 SHAPES = [(16, 1), (1, 1), (15, 2), (17, 3), (48, 5), (2, 33, 2), (3, 1, 1, 1)]
 
@@ -35,7 +35,7 @@ def test_mxfp4_comes_back_bit_for_bit(shape: tuple[int, ...], order: NibbleOrder
     array = mxfp4.reorder_nibbles(random_mxfp4(*shape), order)
     tiled = tile(array)
     assert tiled.shape == array.shape
-    assert tiled.values.shape == (*shape[:-2], num_row_tiles(shape[-2]), shape[-1], 256)
+    assert tiled.values.shape == (*shape[:-2], -(-shape[-2] // 16), shape[-1], 256)
     back = untile(tiled)
     assert isinstance(back, Mxfp4Array)
     halves = mxfp4.reorder_nibbles(array, NibbleOrder.HALVES)
@@ -49,7 +49,7 @@ def test_q8_comes_back_bit_for_bit(shape: tuple[int, ...]) -> None:
     array = random_q8(*shape)
     tiled = tile(array)
     assert tiled.shape == array.shape
-    assert tiled.values.shape == (*shape[:-2], num_row_tiles(shape[-2]), shape[-1], 512)
+    assert tiled.values.shape == (*shape[:-2], -(-shape[-2] // 16), shape[-1], 512)
     back = untile(tiled)
     assert isinstance(back, Q8Array)
     np.testing.assert_array_equal(back.values, array.values)
@@ -81,13 +81,13 @@ def test_rows_past_the_last_one_are_zeros() -> None:
         values = tiled.values[1].reshape(2, -1, 16, 4)
         assert (values[:, :, 1:] == rest).all()
         assert (tiled.scales[1][:, 1:] == 0).all()
-        full = TiledArray(tiled.values, tiled.scales, rows=32, columns=64)
+        full = TiledArray(tiled.tiles, rows=32, columns=64)
         assert (to_float32(full)[17:] == 0).all()
 
 
 def test_columns_past_the_last_one_are_not_given_back() -> None:
     tiled = tile(random_q8(5, 2))
-    narrow = TiledArray(tiled.values, tiled.scales, rows=5, columns=40)
+    narrow = TiledArray(tiled.tiles, rows=5, columns=40)
     found = to_float32(narrow)
     assert found.shape == narrow.shape == (5, 40)
     assert found.flags.c_contiguous
@@ -103,5 +103,7 @@ def test_experts_are_views() -> None:
 
 
 def test_how_many_tiles_and_blocks() -> None:
-    assert [num_row_tiles(rows) for rows in (0, 1, 16, 17, 2880)] == [0, 1, 1, 2, 180]
-    assert [num_blocks(columns) for columns in (0, 1, 32, 33, 2880)] == [0, 1, 1, 2, 90]
+    for rows, row_tiles in ((0, 0), (1, 1), (16, 1), (17, 2), (2880, 180)):
+        assert tiles_shape((4, rows, 64), True) == (4, row_tiles, 2, 272)
+    for columns, blocks in ((0, 0), (1, 1), (32, 1), (33, 2), (2880, 90)):
+        assert tiles_shape((16, columns), False) == (1, blocks, 544)

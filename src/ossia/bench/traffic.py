@@ -83,7 +83,7 @@ def _format(held: Any) -> str:
         case Q8Array():
             return "Q8_0"
         case TiledArray():
-            return "MXFP4 in tiles" if held.scales.dtype == np.uint8 else "Q8_0 in tiles"
+            return "MXFP4 in tiles" if held.is_mxfp4 else "Q8_0 in tiles"
         case np.ndarray():
             return str(held.dtype)
         case _:

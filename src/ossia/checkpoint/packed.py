@@ -15,7 +15,6 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -26,17 +25,16 @@ from ossia.checkpoint.directory import FoundTensor
 from ossia.checkpoint.mapped import MappedFile
 from ossia.checkpoint.read_safetensors import read_header, read_metadata
 from ossia.checkpoint.source import Source
-from ossia.checkpoint.stored import Group, Pieces, Progress, StoredTensor, Tally, write_file
+from ossia.checkpoint.stored import Group, Progress, StoredTensor, Tally, write_file
 from ossia.checkpoint.write_safetensors import header
-from ossia.numerics.arrays import TILE_ROWS, TiledArray
-from ossia.numerics.tiles import num_blocks, num_row_tiles
+from ossia.numerics.arrays import TiledArray
+from ossia.numerics.tiles import tiles_shape
 
 _SAMPLES, _SAMPLE_BYTES = 16, 4096
 _PAGE = 4096
 _ORIGIN, _LAYOUT = "ossia_origin", "ossia_layout"
 # The logical shape stands in the name: tiles are filled up, so theirs does not tell it.
-_NAME = re.compile(r"(.+):([0-9]{1,9})x([0-9]{1,9}):values")
-_DTYPES: Mapping[str, np.dtype[Any]] = {"U8": np.dtype(np.uint8), "F16": np.dtype(np.float16)}
+_NAME = re.compile(r"(.+):([0-9]{1,9})x([0-9]{1,9})")
 
 
 @dataclass(frozen=True)
@@ -101,9 +99,12 @@ def write_packed(
 
 
 def _make_room(path: Path, nbytes: int) -> None:
-    """Remove an outdated file, and make the folder."""
+    """Remove what the checkpoint had here, of any layout, and make the folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
+    stem = path.name.removesuffix(".safetensors").rpartition(".")[0]
+    for outdated in path.parent.iterdir():
+        if outdated.name.startswith(f"{stem}.") and outdated.suffix == ".safetensors":
+            outdated.unlink(missing_ok=True)
     if shutil.disk_usage(path.parent).free < nbytes:
         raise ResourceError(f"not enough disk for {path}: it takes {nbytes / 1e9:.1f} GB")
 
@@ -133,31 +134,9 @@ def _origin(source: Source) -> str:
 
 def _group(tensor: Packed) -> Group:
     rows, columns = tensor.shape[-2:]
-    values, scales = _shapes(tensor.shape[:-2], rows, columns, tensor.is_mxfp4)
-    name = f"{tensor.name}:{rows}x{columns}"
-    dtype = "U8" if tensor.is_mxfp4 else "F16"
-    return Group(
-        (_stored(f"{name}:values", "U8", values), _stored(f"{name}:scales", dtype, scales)),
-        lambda: _pieces(tensor),
-    )
-
-
-def _shapes(
-    leading: tuple[int, ...], rows: int, columns: int, is_mxfp4: bool
-) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Of the values and of the scales."""
-    tiles = (*leading, num_row_tiles(rows), num_blocks(columns))
-    return (*tiles, 256 if is_mxfp4 else 512), (*tiles, TILE_ROWS)
-
-
-def _stored(name: str, dtype: str, shape: tuple[int, ...]) -> StoredTensor:
-    return StoredTensor(name, dtype, shape, math.prod(shape) * _DTYPES[dtype].itemsize)
-
-
-def _pieces(tensor: Packed) -> Pieces:
-    for tiled in tensor.make():
-        yield 0, tiled.values
-        yield 1, tiled.scales
+    shape = tiles_shape(tensor.shape, tensor.is_mxfp4)
+    stored = StoredTensor(f"{tensor.name}:{rows}x{columns}", "U8", shape, math.prod(shape))
+    return Group((stored,), lambda: ((0, tiled.tiles) for tiled in tensor.make()))
 
 
 def _read(path: Path, layout: str, origin: str) -> dict[str, TiledArray] | None:
@@ -166,31 +145,20 @@ def _read(path: Path, layout: str, origin: str) -> dict[str, TiledArray] | None:
     metadata = read_metadata(file)
     if (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) != (origin, layout):
         return None
-    found = {tensor.name: tensor for tensor in read_header(file)}
-    names = filter(None, map(_NAME.fullmatch, found))
-    arrays = {name[1]: _tiled(file, found, name) for name in names}
+    arrays = dict(_tiled(tensor) for tensor in read_header(file))
     _advise(file)
     return arrays
 
 
-def _tiled(file: MappedFile, found: Mapping[str, FoundTensor], name: re.Match[str]) -> TiledArray:
-    """One tensor, whose parts must agree: kernels trust them."""
-    rows, columns = int(name[2]), int(name[3])
-    values, scales = found[name[0]], found.get(name[0].removesuffix("values") + "scales")
-    if (
-        scales is None
-        or values.encoding != "U8"
-        or scales.encoding not in _DTYPES
-        or (values.shape, scales.shape)
-        != _shapes(values.shape[:-3], rows, columns, scales.encoding == "U8")
-    ):
-        raise CheckpointError(f"{file.path}: {name[1]} is damaged; remove the file")
-    return TiledArray(
-        file.array(values.start, _DTYPES[values.encoding], values.shape),
-        file.array(scales.start, _DTYPES[scales.encoding], scales.shape),
-        rows,
-        columns,
-    )
+def _tiled(found: FoundTensor) -> tuple[str, TiledArray]:
+    """One tensor and its name; shape and name must agree, because kernels trust them."""
+    if (name := _NAME.fullmatch(found.name)) and found.encoding == "U8" and len(found.shape) > 2:
+        rows, columns = int(name[2]), int(name[3])
+        tiles = found.file.array(found.start, np.dtype(np.uint8), found.shape)
+        tiled = TiledArray(tiles, rows, columns)
+        if found.shape == tiles_shape(tiled.shape, tiled.is_mxfp4):
+            return name[1], tiled
+    raise CheckpointError(f"{found.file.path}: {found.name!r:.80} is damaged; remove the file")
 
 
 def _advise(file: MappedFile) -> None:

@@ -87,34 +87,53 @@ TILE_ROWS = 16
 """Rows of a matrix that a ``TiledArray`` interleaves."""
 
 
+MXFP4_TILE_BYTES, Q8_TILE_BYTES = 256 + 16, 512 + 32
+"""Bytes of a tile of 16 rows and a block of columns, with its scales."""
+
+
 @dataclass(frozen=True, eq=False)
 class TiledArray:
     """A tensor [..., rows, columns] whose rows lie interleaved by 16: see ``tiles``.
 
     Attributes:
-        values: uint8 [..., row_tiles, blocks, 256] for MXFP4, or 512 for 8-bit values.
-        scales: [..., row_tiles, blocks, 16]: uint8 (E8M0) for MXFP4, float16 for 8-bit values.
+        tiles: uint8 [..., row_tiles, blocks, bytes], each tile its values and then its 16 scales:
+            256 + 16 bytes in MXFP4, 512 + 32 with 8-bit values.
         rows, columns: what the tensor has; tiles are filled up with zeros.
     """
 
-    values: NDArray[np.uint8]
-    scales: NDArray[Any]
+    tiles: NDArray[np.uint8]
     rows: int
     columns: int
 
     @property
+    def is_mxfp4(self) -> bool:
+        """Whether values are MXFP4's, else of 8 bits."""
+        return int(self.tiles.shape[-1]) == MXFP4_TILE_BYTES
+
+    @property
+    def values(self) -> NDArray[np.uint8]:
+        """A view [..., row_tiles, blocks, 256 or 512] of the values' bytes."""
+        return self.tiles[..., : self.tiles.shape[-1] * 16 // 17]
+
+    @property
+    def scales(self) -> NDArray[Any]:
+        """A view [..., row_tiles, blocks, 16]: uint8 (E8M0) for MXFP4, else float16."""
+        scales = self.tiles[..., self.tiles.shape[-1] * 16 // 17 :]
+        return scales if self.is_mxfp4 else scales.view(np.float16)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The logical shape: values, not bytes."""
-        return (*self.scales.shape[:-3], self.rows, self.columns)
+        return (*self.tiles.shape[:-3], self.rows, self.columns)
 
     @property
     def nbytes(self) -> int:
         """Bytes that the values take, scales included."""
-        return self.values.nbytes + self.scales.nbytes
+        return self.tiles.nbytes
 
     def __getitem__(self, index: Any) -> "TiledArray":
         """A view of some axes before rows."""
-        return TiledArray(self.values[index], self.scales[index], self.rows, self.columns)
+        return TiledArray(self.tiles[index], self.rows, self.columns)
 
 
 Array = NDArray[Any] | Mxfp4Array | Q8Array | TiledArray

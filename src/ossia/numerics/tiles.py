@@ -3,8 +3,8 @@
 A tile is one block of 32 columns for 16 rows. Four neighbouring columns of a row are a piece, and
 the pieces of the 16 rows lie side by side: 64 bytes, a vector register, whose every 32-bit lane
 belongs to one row. In MXFP4 a byte holds column 4j + c in its low nibble and 16 + 4j + c in its
-high one; 8-bit values are stored with 128 added. This file is the definition; csrc/ has the fast
-way. Which arrays are worth it is a backend's choice.
+high one; 8-bit values are stored with 128 added. The tile's 16 scales follow its values. This file
+is the definition; csrc/ has the fast way. Which arrays are worth it is a backend's choice.
 """
 
 import math
@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from ossia.numerics.arrays import (
     BLOCK_SIZE,
+    MXFP4_TILE_BYTES,
+    Q8_TILE_BYTES,
     TILE_ROWS,
     Mxfp4Array,
     NibbleOrder,
@@ -35,10 +37,11 @@ def tile(array: Mxfp4Array | Q8Array) -> TiledArray:
     rows, columns = array.shape[-2:]
     if isinstance(array, Mxfp4Array):
         halves = reorder_nibbles(array, NibbleOrder.HALVES)
-        return TiledArray(_tile(halves.blocks), _tile_scales(halves.scales), rows, columns)
-    stored = array.values.view(np.uint8) ^ np.uint8(Q8_OFFSET)
-    values = _tile(stored, filling=Q8_OFFSET)
-    return TiledArray(values, _tile_scales(array.scales), rows, columns)
+        values, scales = _tile(halves.blocks), _tile_scales(halves.scales)
+    else:
+        values = _tile(array.values.view(np.uint8) ^ np.uint8(Q8_OFFSET), filling=Q8_OFFSET)
+        scales = _tile_scales(array.scales).view(np.uint8)
+    return TiledArray(np.concatenate([values, scales], axis=-1), rows, columns)
 
 
 def untile(array: TiledArray) -> Mxfp4Array | Q8Array:
@@ -50,19 +53,16 @@ def untile(array: TiledArray) -> Mxfp4Array | Q8Array:
     pieces = np.moveaxis(pieces, -2, -4)  # [..., row_tiles, 16, blocks, pieces, 4]
     rows = pieces.reshape(*pieces.shape[:-2], num_pieces * PIECE)
     rows = np.ascontiguousarray(_join_rows(rows, after=2)[..., : array.rows, :, :])
-    if array.scales.dtype == np.uint8:
+    if array.is_mxfp4:
         return Mxfp4Array(rows, scales, NibbleOrder.HALVES)
     return Q8Array((rows ^ np.uint8(Q8_OFFSET)).view(np.int8), scales)
 
 
-def num_row_tiles(rows: int) -> int:
-    """Tiles that hold so many rows."""
-    return math.ceil(rows / TILE_ROWS)
-
-
-def num_blocks(columns: int) -> int:
-    """Blocks that hold so many columns."""
-    return math.ceil(columns / BLOCK_SIZE)
+def tiles_shape(shape: tuple[int, ...], is_mxfp4: bool) -> tuple[int, ...]:
+    """The shape of the tiles of a tensor [..., rows, columns]."""
+    rows, columns = shape[-2:]
+    nbytes = MXFP4_TILE_BYTES if is_mxfp4 else Q8_TILE_BYTES
+    return (*shape[:-2], math.ceil(rows / TILE_ROWS), math.ceil(columns / BLOCK_SIZE), nbytes)
 
 
 def _tile(rows: NDArray[np.uint8], filling: int = 0) -> NDArray[np.uint8]:

@@ -263,7 +263,7 @@ void check_released(const Matrix& matrix, const std::string& what) {
 
 // Tiles in buffers of their own, and what they hold.
 struct Packed {
-    Buffer<std::uint8_t> values, scales;
+    Buffer<std::uint8_t> memory;
     Tiles tiles;
     std::vector<double> exact;  // [rows, blocks * 32]
 };
@@ -274,8 +274,8 @@ std::vector<double> numbers_of(const Tiles& tiles) {
     for (std::size_t row = 0; row < tiles.rows; ++row)
         for (std::size_t block = 0; block < tiles.blocks; ++block) {
             const std::size_t place = row / 16 * tiles.blocks + block, r = row % 16;
-            const std::uint8_t* values = tiles.values + place * tile_bytes(tiles.format);
-            const std::uint8_t* scales = tiles.scales + place * scale_bytes(tiles.format);
+            const std::uint8_t* values = tiles.tiles + place * tile_bytes(tiles.format);
+            const std::uint8_t* scales = values + value_bytes(tiles.format);
             for (std::size_t c = 0; c < kBlockSize; ++c) {
                 const std::size_t piece = tiles.format == TileFormat::kMxfp4 ? c % 16 / 4 : c / 4;
                 const std::uint8_t byte = values[piece * 64 + r * 4 + c % 4];
@@ -293,28 +293,22 @@ std::vector<double> numbers_of(const Tiles& tiles) {
 
 Packed make_room(std::size_t rows, std::size_t blocks, TileFormat format) {
     const std::size_t tiles = num_row_tiles(rows) * blocks;
-    Packed packed{random_bytes(tiles * tile_bytes(format)), random_bytes(tiles * scale_bytes(format)),
-                  {}, {}};
-    packed.tiles = {packed.values.get(), packed.scales.get(), rows, blocks, format};
+    Packed packed{random_bytes(tiles * tile_bytes(format)), {}, {}};
+    packed.tiles = {packed.memory.get(), rows, blocks, format};
     return packed;
 }
 
 Packed packed_of(const StoredMxfp4& matrix) {
     Packed packed = make_room(matrix.rows, matrix.view.num_blocks, TileFormat::kMxfp4);
-    pack_mxfp4(matrix.view, packed.values.get(), packed.scales.get());
+    pack_mxfp4(matrix.view, packed.memory.get());
     packed.exact = numbers_of(packed.tiles);
     if (packed.exact != matrix.exact) fail("pack_mxfp4 changes numbers");
     return packed;
 }
 
-std::uint16_t* halves(Packed& packed) {
-    void* scales = packed.scales.get();
-    return static_cast<std::uint16_t*>(scales);
-}
-
 Packed packed_of(const StoredQ8& matrix) {
     Packed packed = make_room(matrix.rows, matrix.view.num_blocks, TileFormat::kQ8);
-    pack_q8(matrix.view, packed.values.get(), halves(packed));
+    pack_q8(matrix.view, packed.memory.get());
     packed.exact = numbers_of(packed.tiles);
     if (packed.exact != matrix.exact) fail("pack_q8 changes numbers");
     return packed;
@@ -323,7 +317,7 @@ Packed packed_of(const StoredQ8& matrix) {
 Packed packed_of(const StoredPlain& matrix) {
     const std::size_t blocks = (matrix.columns + 31) / 32;
     Packed packed = make_room(matrix.rows, blocks, TileFormat::kQ8);
-    pack_plain(matrix.view, packed.values.get(), halves(packed));
+    pack_plain(matrix.view, packed.memory.get());
     packed.exact = numbers_of(packed.tiles);
     for (std::size_t row = 0; row < matrix.rows; ++row)
         for (std::size_t c = 0; c < blocks * 32; ++c) {
@@ -380,8 +374,7 @@ Packed make_experts(std::size_t experts, std::size_t rows, std::size_t blocks) {
     for (std::size_t e = 0; e < experts; ++e) {
         const Packed one =
             packed_of(make_mxfp4(rows, blocks, Layout::kEveryOther, NibbleOrder::kAdjacent));
-        std::copy_n(one.values.get(), tiles * 256, all.values.get() + e * tiles * 256);
-        std::copy_n(one.scales.get(), tiles * 16, all.scales.get() + e * tiles * 16);
+        std::copy_n(one.memory.get(), tiles * 272, all.memory.get() + e * tiles * 272);
     }
     return all;
 }

@@ -152,7 +152,7 @@ def test_the_instruction_set_that_was_asked_for_runs(instruction_set: str) -> No
     arguments = []
     for value in vars(call).values():
         is_tiled = hasattr(value, "values")
-        arguments += [value.values, value.scales] if is_tiled else [value]
+        arguments += [value.tiles] if is_tiled else [value]
     assert _kernels.experts_q8_tiles(*arguments, y) == instruction_set
     np.testing.assert_array_equal(y, call.run())
 

@@ -78,7 +78,7 @@ def test_the_instruction_set_that_was_asked_for_runs_and_is_near(
 ) -> None:
     x, weight, bias = operands(name)
     y = np.full((TOKENS, weight.rows), np.nan, np.float32)
-    ran = _kernels.linear_q8_tiles(x, weight.values, weight.scales, bias, y)
+    ran = _kernels.linear_q8_tiles(x, weight.tiles, bias, y)
     assert ran == instruction_set
     assert_near_oracle(y, x, weight, bias)
     assert_near_oracle(linear(x, weight), x, weight, None)
@@ -226,15 +226,13 @@ def test_bad_arguments_are_refused() -> None:
     with pytest.raises(TypeError, match="bias has the wrong dtype"):
         linear(x, weight, bias.astype(BF16).view(np.uint16))
     with pytest.raises(ValueError, match="not as many rows as the result"):
-        linear(x, TiledArray(weight.values, weight.scales, 80, weight.columns))
-    with pytest.raises(ValueError, match="not cut into tiles of this format"):
-        linear(x, TiledArray(weight.values, weight.scales.astype(np.float16), 33, 96))
-    with pytest.raises(TypeError, match="scales must be uint8 or float16"):
-        linear(x, TiledArray(weight.values, weight.scales.astype(np.float32), 33, 96))
-    with pytest.raises(ValueError, match="values and scales disagree"):
-        linear(x, TiledArray(weight.values, weight.scales[:, :2].copy(), 33, 96))
+        linear(x, TiledArray(weight.tiles, 80, weight.columns))
+    with pytest.raises(ValueError, match="not cut into tiles"):
+        linear(x, TiledArray(weight.tiles[..., :256].copy(), 33, 96))
+    with pytest.raises(TypeError, match="weight has the wrong dtype"):
+        linear(x, TiledArray(weight.tiles.view(np.int8), 33, 96))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="weight must be contiguous"):
-        linear(x, TiledArray(np.repeat(weight.values, 2, 1)[:, ::2], weight.scales, 33, 96))
+        linear(x, TiledArray(np.repeat(weight.tiles, 2, 1)[:, ::2], 33, 96))
 
 
 def test_what_only_the_binding_can_be_given_is_refused_too() -> None:
@@ -244,10 +242,10 @@ def test_what_only_the_binding_can_be_given_is_refused_too() -> None:
     bad: list[Any] = [np.empty((TOKENS, 33)), read_only, None]
     for y in bad:
         with pytest.raises(TypeError):
-            _kernels.linear_q8_tiles(x, weight.values, weight.scales, None, y)
+            _kernels.linear_q8_tiles(x, weight.tiles, None, y)
     y = np.empty((TOKENS - 1, 33), np.float32)
     with pytest.raises(ValueError, match="as many tokens"):
-        _kernels.linear_q8_tiles(x, weight.values, weight.scales, None, y)
+        _kernels.linear_q8_tiles(x, weight.tiles, None, y)
 
 
 def test_embed_and_gather_rows_pick_rows() -> None:

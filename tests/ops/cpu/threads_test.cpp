@@ -61,11 +61,15 @@ void check_tasks() {
 // A product whose scratch memory belongs to the calling thread, by several callers at once.
 void check_products() {
     constexpr std::size_t kRows = 70, kBlocks = 3, kTokens = 20;
-    std::vector<std::uint8_t> values(num_row_tiles(kRows) * kBlocks * 256), scales(values.size() / 16);
+    constexpr std::size_t kBytes = tile_bytes(TileFormat::kMxfp4);
+    std::vector<std::uint8_t> tiles(num_row_tiles(kRows) * kBlocks * kBytes);
     std::uint32_t random = 1;
-    for (std::uint8_t& value : values) value = (random = random * 1664525 + 1013904223) >> 24;
-    for (std::uint8_t& scale : scales) scale = 120;
-    const Tiles weight{values.data(), scales.data(), kRows, kBlocks, TileFormat::kMxfp4};
+    for (std::size_t i = 0; i < tiles.size(); ++i) {
+        random = random * 1664525 + 1013904223;
+        const bool is_scale = i % kBytes >= value_bytes(TileFormat::kMxfp4);
+        tiles[i] = is_scale ? 120 : static_cast<std::uint8_t>(random >> 24);
+    }
+    const Tiles weight{tiles.data(), kRows, kBlocks, TileFormat::kMxfp4};
     std::vector<float> x(kTokens * kBlocks * 32);
     for (float& number : x)
         number = static_cast<float>(static_cast<std::int32_t>(random = random * 1664525 + 1)) * 1e-9f;

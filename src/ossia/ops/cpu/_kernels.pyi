@@ -26,8 +26,7 @@ def linear_f32_plainw(
 ) -> str: ...
 def linear_q8_tiles(
     x: NDArray[np.float32],
-    values: NDArray[np.uint8],
-    scales: NDArray[Any],
+    tiles: NDArray[np.uint8],
     bias: Any,
     y: NDArray[np.float32],
 ) -> str: ...
@@ -35,14 +34,11 @@ def experts_q8_tiles(
     x: NDArray[np.float32],
     expert_ids: NDArray[np.int32],
     expert_weights: NDArray[np.float32],
-    gate_values: NDArray[np.uint8],
-    gate_scales: NDArray[Any],
+    gate: NDArray[np.uint8],
     gate_bias: Any,
-    up_values: NDArray[np.uint8],
-    up_scales: NDArray[Any],
+    up: NDArray[np.uint8],
     up_bias: Any,
-    down_values: NDArray[np.uint8],
-    down_scales: NDArray[Any],
+    down: NDArray[np.uint8],
     down_bias: Any,
     limit: float,
     y: NDArray[np.float32],
@@ -54,18 +50,14 @@ def pack_mxfp4_tiles(
     blocks: NDArray[np.uint8],
     scales: NDArray[np.uint8],
     is_halves: bool,
-    tile_values: NDArray[np.uint8],
-    tile_scales: NDArray[np.uint8],
+    tiles: NDArray[np.uint8],
 ) -> None: ...
 def pack_q8_tiles(
     values: NDArray[np.int8],
     scales: NDArray[np.float16],
-    tile_values: NDArray[np.uint8],
-    tile_scales: NDArray[np.float16],
+    tiles: NDArray[np.uint8],
 ) -> None: ...
-def pack_plain_tiles(
-    numbers: NDArray[Any], tile_values: NDArray[np.uint8], tile_scales: NDArray[np.float16]
-) -> None: ...
+def pack_plain_tiles(numbers: NDArray[Any], tiles: NDArray[np.uint8]) -> None: ...
 def num_threads() -> int: ...
 def set_num_threads(count: int) -> None: ...
 def xor_words(words: NDArray[np.uint64]) -> int: ...

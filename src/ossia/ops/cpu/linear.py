@@ -28,7 +28,7 @@ def linear(x: Float32, weight: Array, bias: Array | None = None) -> Float32:
     if x.shape[-1] != weight.columns:  # the kernel sees whole blocks only
         raise ValueError(f"x has {x.shape[-1]} columns, the weight {weight.columns}")
     y = np.empty((len(x), weight.rows), np.float32)
-    _kernels.linear_q8_tiles(x, weight.values, weight.scales, bias, y)
+    _kernels.linear_q8_tiles(x, weight.tiles, bias, y)
     return y
 
 

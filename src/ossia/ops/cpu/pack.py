@@ -6,12 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ossia.base import settings
-from ossia.numerics.arrays import TILE_ROWS, Array, Mxfp4Array, NibbleOrder, Q8Array, TiledArray
+from ossia.numerics.arrays import (
+    Array,
+    Mxfp4Array,
+    NibbleOrder,
+    Q8Array,
+    TiledArray,
+)
 from ossia.numerics.bf16 import BF16
-from ossia.numerics.tiles import num_blocks, num_row_tiles
+from ossia.numerics.tiles import tiles_shape
 from ossia.ops.cpu import _kernels
 
-LAYOUT = "tiles16-1"
+LAYOUT = "tiles16-2"
 """Names the layout of packed files; it changes whenever the same weights give other bytes."""
 
 
@@ -28,15 +34,8 @@ def pack(weight: Array) -> TiledArray:
     """
     if isinstance(weight, TiledArray):
         return weight
-    rows, columns = weight.shape[-2:]
-    is_mxfp4 = isinstance(weight, Mxfp4Array)
-    leading = (*weight.shape[:-2], num_row_tiles(rows), num_blocks(columns))
-    tiled = TiledArray(
-        np.empty((*leading, 256 if is_mxfp4 else 512), np.uint8),
-        np.empty((*leading, TILE_ROWS), np.uint8 if is_mxfp4 else np.float16),
-        rows,
-        columns,
-    )
+    shape = tiles_shape(weight.shape, isinstance(weight, Mxfp4Array))
+    tiled = TiledArray(np.empty(shape, np.uint8), *weight.shape[-2:])
     if len(weight.shape) == 2:
         _pack_matrix(weight, tiled)
     else:
@@ -50,12 +49,12 @@ def _pack_matrix(weight: Array, tiled: TiledArray) -> None:
     match weight:
         case Mxfp4Array(blocks, scales, order):
             is_halves = order is NibbleOrder.HALVES
-            _kernels.pack_mxfp4_tiles(blocks, scales, is_halves, tiled.values, tiled.scales)
+            _kernels.pack_mxfp4_tiles(blocks, scales, is_halves, tiled.tiles)
         case Q8Array(values, scales):
-            _kernels.pack_q8_tiles(values, scales, tiled.values, tiled.scales)
+            _kernels.pack_q8_tiles(values, scales, tiled.tiles)
         case _:
             assert isinstance(weight, np.ndarray)
-            _kernels.pack_plain_tiles(plain_numbers(weight), tiled.values, tiled.scales)
+            _kernels.pack_plain_tiles(plain_numbers(weight), tiled.tiles)
 
 
 def plain_numbers(weight: NDArray[Any]) -> NDArray[Any]:
