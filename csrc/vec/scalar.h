@@ -31,7 +31,8 @@ inline void prefetch(const std::uint8_t* from) { __builtin_prefetch(from); }
 // The same, into the second-level cache only: more such requests can be under way at a time.
 inline void prefetch_far(const std::uint16_t* from) { __builtin_prefetch(from, 0, 2); }
 
-// Sixteen float32 to look up by a nibble, entries 8 to 15 being entries 0 to 7 with the sign set.
+// Sixteen float32 to look up by a nibble, entries 8 to 15 being entries 0 to 7 with the sign set; a
+// bfloat16 could hold each.
 struct Values16 {
     const float* values;
 };
