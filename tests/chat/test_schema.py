@@ -78,6 +78,8 @@ def test_a_keyword_that_is_not_enforced_is_refused_by_name(keyword: str, place: 
         ({"minimum": True}, "a number"),
         ({"exclusiveMaximum": True, "maximum": 3}, "a number"),
         ({"minimum": 2**53 + 1}, r"2\*\*53"),
+        ({"minimum": 1234567890.5}, "15 digits"),
+        ({"maximum": 0.1 + 0.2}, "15 digits"),
         ({"multipleOf": 0}, "a number"),
         ({"minLength": -1}, "a count"),
         ({"minLength": 1.0}, "a count"),

@@ -134,6 +134,8 @@ INVALID = [
     ({"type": "integer"}, "1.5"),
     ({"type": "number", "maximum": 5}, "1e3"),
     ({"type": "number", "exclusiveMinimum": 0}, "-0.0"),
+    ({"type": "number", "minimum": 8858470062114740.0}, "8858470062114739.9"),
+    ({"type": "integer", "maximum": 2**53}, str(2**53 + 1)),
     ({"enum": [1, 2, 3], "maximum": 2}, "3"),
     ({"$ref": "#/$defs/a", "maxLength": 1, "$defs": {"a": {"type": "string"}}}, '"xx"'),
     ({"anyOf": [{"required": ["a"]}, {"required": ["b"]}], "type": "object"}, "{}"),
@@ -251,6 +253,34 @@ def test_whatever_is_drawn_from_a_random_schema_is_valid(grammars, tokenizer) ->
                 ]
                 assert not errors, (schema, text)
     assert num_written >= 300
+
+
+def test_bounds_of_numbers_are_exact(grammars, tokenizer) -> None:
+    random = Random("numbers")
+    bounds = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+    num_checked = 0
+    for _ in range(60):
+        digits = random.choice([0, 1, 2, 6])
+        size = random.choice([5, 1000, 10**6, 10**9, 2**53])
+        values = sorted(round(random.uniform(-size, size), digits) for _ in range(2))
+        low, high = random.choice([bounds[:2], bounds[2:]])
+        schema = {"type": random.choice(["number", "integer"]), low: values[0], high: values[1]}
+        schema |= random.choice([{}, {}, {"multipleOf": random.choice([0.1, 0.01, 3, 0.25])}])
+        try:
+            grammar = grammars.compile(schema)
+        except InputError:
+            continue
+        judge = Draft202012Validator(json.loads(json.dumps(schema), parse_float=Decimal))
+        steps = [Decimal(step) for step in ("0", "1", "-1", "0.1", "-0.1", "1e-7", "-1e-7")]
+        for number in (Decimal(repr(value)) + step for value in values for step in steps):
+            for text in (format(number, "f"), str(number).lower(), f"{number:.9f}"):
+                num_checked += 1
+                value = json.loads(text, parse_float=Decimal)
+                assert judge.is_valid(value) or not accepts(grammar, tokenizer, text), (
+                    schema,
+                    text,
+                )
+    assert num_checked > 1000
 
 
 def test_masks_and_language_agree(grammars, tokenizer) -> None:

@@ -84,7 +84,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_bound(value: Any) -> bool:
-    return _is_number(value) and abs(value) <= MAX_NUMBER
+    """Whether the grammar writes a number as exactly as it compares it."""
+    if not _is_number(value) or abs(value) > MAX_NUMBER:
+        return False
+    return value == int(value) or (abs(value) < 1e9 and float(f"{value:.15g}") == value)
 
 
 def _is_count(value: Any) -> bool:
@@ -122,11 +125,14 @@ _PLAIN: dict[str, tuple[Callable[[Any], bool], str]] = {
     "type": (_is_type, "a JSON type or a list of them"),
     "enum": (_is_list_of(_is_writable), "a list of values without control characters"),
     "const": (_is_writable, "a value without control characters and of at most 2**53"),
-    "minimum": (_is_bound, "a number of at most 2**53"),
-    "maximum": (_is_bound, "a number of at most 2**53"),
-    "exclusiveMinimum": (_is_bound, "a number of at most 2**53"),
-    "exclusiveMaximum": (_is_bound, "a number of at most 2**53"),
-    "multipleOf": (lambda v: _is_bound(v) and v >= 1e-6, "a number from 0.000001 to 2**53"),
+    "minimum": (_is_bound, "a number of at most 2**53 and 15 digits"),
+    "maximum": (_is_bound, "a number of at most 2**53 and 15 digits"),
+    "exclusiveMinimum": (_is_bound, "a number of at most 2**53 and 15 digits"),
+    "exclusiveMaximum": (_is_bound, "a number of at most 2**53 and 15 digits"),
+    "multipleOf": (
+        lambda v: _is_bound(v) and v >= 1e-6,
+        "a number from 0.000001 to 2**53, of at most 15 digits",
+    ),
     "minLength": (_is_count, f"a count of at most {MAX_COUNT}"),
     "maxLength": (_is_count, f"a count of at most {MAX_COUNT}"),
     "minItems": (_is_count, f"a count of at most {MAX_COUNT}"),
@@ -208,6 +214,8 @@ class _Walk:
                 raise _wrong(f"{place}/format", f"formats that can be enforced are {known}", value)
             case "$ref":
                 self.references.append((value, place))
+            case _ if isinstance(value, float) and value.is_integer():
+                return {word: int(value)}  # 3.0 is 3, and more exact where numbers are large
             case "minProperties" if value > max(1, len(set(schema.get("required", ())))):
                 # A name may be written twice, and counts once for whoever reads it.
                 raise _wrong(f"{place}/{word}", "at most 1, or as many as are required", value)
