@@ -3,6 +3,12 @@
 import os
 
 
+def physical_memory() -> int:
+    """Bytes of memory that this machine, or the container it is, has."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(machine, _container_limit() or machine)
+
+
 def available_memory() -> int:
     """Bytes that this process may still use, as the system and its container count them."""
     available = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -18,11 +24,20 @@ def available_memory() -> int:
 
 def _container_memory() -> int | None:
     """What a control group (v2) leaves to this process, or None where there is no limit."""
+    if (limit := _container_limit()) is None:
+        return None
+    try:
+        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as current:  # noqa: PTH123
+            return max(0, limit - int(current.read()))
+    except (OSError, ValueError):
+        return None
+
+
+def _container_limit() -> int | None:
+    """What a control group (v2) grants to all its processes, or None."""
     try:
         with open("/sys/fs/cgroup/memory.max", encoding="ascii") as limit:  # noqa: PTH123
             most = limit.read().strip()
-        with open("/sys/fs/cgroup/memory.current", encoding="ascii") as current:  # noqa: PTH123
-            used = int(current.read())
+            return None if most == "max" else int(most)
     except (OSError, ValueError):
         return None
-    return None if most == "max" else max(0, int(most) - used)

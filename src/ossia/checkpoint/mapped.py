@@ -5,10 +5,12 @@ file that another program shortens while a view of it is read ends the process (
 narrows that to the time after it was called.
 """
 
+import ctypes
 import math
 import mmap
 import os
 import stat
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ossia.base.errors import CheckpointError, ResourceError
+
+_MADV_POPULATE_READ = 22
+"""Linux 5.14; Python does not name it."""
+
+_POPULATE_BYTES = 64 << 20
 
 LFS_POINTER = b"version https://git-lfs"
 
@@ -48,6 +55,15 @@ class MappedFile:
         """A read-only view [*shape] of the bytes from ``start``, which need not be aligned."""
         return np.frombuffer(self.data, dtype, math.prod(shape), start).reshape(shape)
 
+    def populate(self) -> None:
+        """Bring all of the file into memory and into this process's page tables, meanwhile.
+
+        A page that is touched for the first time costs a fault, even if it lies in the system's
+        cache: a third of the speed for the first hundred tokens. This takes 0.06 s a GB from the
+        cache, in a thread that ends by itself; from a disk, the disk's time.
+        """
+        threading.Thread(target=_populate, args=(self.data,), daemon=True).start()
+
     def check(self) -> None:
         """Make sure that the file is still as long as it was.
 
@@ -75,6 +91,17 @@ def read_whole(path: Path, limit: int) -> bytes:
         data = file.read(limit)
     _refuse_pointer(path, data)
     return data
+
+
+def _populate(data: mmap.mmap) -> None:
+    """Python's own madvise would hold the interpreter's lock all the time."""
+    everything = np.frombuffer(data, np.uint8)
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    for start in range(0, everything.size, _POPULATE_BYTES):
+        length = min(_POPULATE_BYTES, everything.size - start)
+        if madvise(everything.ctypes.data + start, length, _MADV_POPULATE_READ):
+            return  # an older kernel, or the file became shorter: pages come as they are touched
 
 
 def _open(path: Path) -> tuple[int, int]:

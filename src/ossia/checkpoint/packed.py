@@ -8,8 +8,6 @@ layout is good for is its backend's knowledge.
 
 import hashlib
 import math
-import mmap
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +18,7 @@ import numpy as np
 
 from ossia.base import settings
 from ossia.base.errors import CheckpointError, InputError, OssiaError, ResourceError
+from ossia.base.memory import physical_memory
 from ossia.checkpoint.destination import new_file
 from ossia.checkpoint.directory import FoundTensor
 from ossia.checkpoint.mapped import MappedFile
@@ -146,7 +145,8 @@ def _read(path: Path, layout: str, origin: str) -> dict[str, TiledArray] | None:
     if (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) != (origin, layout):
         return None
     arrays = dict(_tiled(tensor) for tensor in read_header(file))
-    _advise(file)
+    if file.size < physical_memory() * 3 // 4:  # every weight is soon needed, and there is room
+        file.populate()
     return arrays
 
 
@@ -159,10 +159,3 @@ def _tiled(found: FoundTensor) -> tuple[str, TiledArray]:
         if found.shape == tiles_shape(tiled.shape, tiled.is_mxfp4):
             return name[1], tiled
     raise CheckpointError(f"{found.file.path}: {found.name!r:.80} is damaged; remove the file")
-
-
-def _advise(file: MappedFile) -> None:
-    """Have the system read ahead where memory holds it all: every weight is soon needed."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if file.size < memory * 3 // 4:
-        file.data.madvise(mmap.MADV_WILLNEED)
