@@ -87,7 +87,8 @@ def _is_bound(value: Any) -> bool:
     """Whether the grammar writes a number as exactly as it compares it."""
     if not _is_number(value) or abs(value) > MAX_NUMBER:
         return False
-    return value == int(value) or (abs(value) < 1e9 and float(f"{value:.15g}") == value)
+    is_short = abs(value) < 1e9 and float(f"{value:.15g}") == value
+    return bool(value == int(value) or is_short)
 
 
 def _is_count(value: Any) -> bool:
