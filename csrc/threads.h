@@ -1,7 +1,8 @@
 // The threads that kernels share: one pool a process, whatever the number of engines.
 //
-// Knows nothing of arithmetic. Work is cut into tasks that are handed out one by one, so a core
-// that a neighbour slows down takes fewer of them; which thread runs a task never changes a result.
+// Knows nothing of arithmetic. Each thread begins with a stretch of neighbouring tasks and then takes
+// what others have left, so a core that a neighbour slows down does fewer of them; which thread runs
+// a task never changes a result.
 #pragma once
 
 #include <cstddef>
