@@ -2,7 +2,7 @@
 //
 // CMakeLists.txt lets this file alone use those instructions. So it must not pull in inline
 // functions of the standard library: of those the linker keeps one copy for every processor, and
-// it might be this one (tests/ops/cpu/test_row_dot_native.py checks it).
+// it might be this one (tests/ops/cpu/test_instruction_sets_native.py checks it).
 #include "../vec/avx2.h"
 
 #include "../kernels/attention_f32_bf16kv.h"
