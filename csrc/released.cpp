@@ -10,8 +10,13 @@
 namespace ossia {
 namespace {
 
-// Rows of one task: few enough to stay in the second-level cache while all tokens meet them.
-constexpr std::size_t kRowsOfTask = 64;
+// Rows of one task: few enough to stay in the second-level cache while all tokens meet them, and to
+// give every thread some of a small matrix (the router's).
+constexpr std::size_t kMostRowsOfTask = 64;
+
+std::size_t rows_of_task(std::size_t rows) {
+    return std::clamp<std::size_t>(rows / (4 * num_threads()), 4, kMostRowsOfTask);
+}
 
 // x as the kernels want it: [tokens, blocks * 32], each row from a multiple of 64 bytes.
 const float* lay_out(const float* x, std::size_t tokens, std::size_t columns, bool is_adjacent) {
@@ -39,10 +44,11 @@ void cut(std::size_t rows, std::size_t tokens, std::size_t stride, const float* 
     own.clear();
     for (std::size_t t = 0; t < tokens; ++t) own.push_back(y + t * rows);
     float* const* results = own.data();  // the pool's threads have an `own` of their own
-    parallel_for((rows + kRowsOfTask - 1) / kRowsOfTask, [=](std::size_t i) {
-        const std::size_t first = i * kRowsOfTask;
+    const std::size_t step = rows_of_task(rows);
+    parallel_for((rows + step - 1) / step, [=](std::size_t i) {
+        const std::size_t first = i * step;
         for (std::size_t t = 0; t < tokens; t += kTokensOfRows)
-            run(RowsTask{first, std::min(first + kRowsOfTask, rows), x + t * stride,
+            run(RowsTask{first, std::min(first + step, rows), x + t * stride,
                          std::min(kTokensOfRows, tokens - t), bias, results + t});
     });
 }

@@ -68,8 +68,10 @@ def sample(logits: Float32, sampling: Sampling, position: int) -> int:
     if sampling.temperature == 0:
         return likeliest
     with np.errstate(over="ignore", under="ignore"):  # a tiny temperature leaves the likeliest
-        scaled = (logits - logits[likeliest]) / np.float32(max(sampling.temperature, 1e-30))
-        weights = np.exp(scaled)  # [vocabulary], the likeliest's is 1
+        weights = logits - logits[likeliest]  # [vocabulary]
+        if sampling.temperature != 1:
+            weights /= np.float32(max(sampling.temperature, 1e-30))
+        np.exp(weights, out=weights)  # the likeliest's is 1
     kept: np.ndarray | None = None  # ids that may still be chosen; None is all of them
     if 0 < sampling.top_k < logits.size:
         kept = np.argpartition(logits, -sampling.top_k)[-sampling.top_k :]
