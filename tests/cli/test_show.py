@@ -41,8 +41,8 @@ def test_memory_grows_with_the_context(ossia: Run, model: Path) -> None:
     assert contexts == sorted(contexts)
     sizes = [row["kv_bytes"] for row in rows]
     assert sizes == sorted(sizes)
-    # One full layer: 2 heads of 64 numbers of 4 bytes, keys and values.
-    assert sizes[contexts.index(32768)] - sizes[contexts.index(8192)] == 2 * 2 * 64 * 4 * 24576
+    # One full layer: 2 heads of 64 numbers of 2 bytes, keys and values.
+    assert sizes[contexts.index(32768)] - sizes[contexts.index(8192)] == 2 * 2 * 64 * 2 * 24576
     assert any(row["fits"] for row in rows)
 
 
