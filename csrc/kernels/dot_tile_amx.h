@@ -65,7 +65,7 @@ inline void dot_tile_amx(const Tiles& weight, std::size_t row_tile, const Q8Toke
     for (std::size_t t = 0; t < x.tokens; ++t) totals[t] = zero();
     shape_amx_tiles(x.tokens);
     for (std::size_t block = 0; block < weight.blocks; ++block) {
-        const std::uint8_t* tile = weight.tiles + (row_tile * weight.blocks + block) * kBytes;
+        const std::uint8_t* tile = weight.tiles + row_tile * weight.row_tile_stride + block * kBytes;
         const void* weights = weights_of_block(Format{}, tile, room[block % 2]);
         I32x16* sums_of_block = sums[block % 2];
         settle(weights);
@@ -75,7 +75,8 @@ inline void dot_tile_amx(const Tiles& weight, std::size_t row_tile, const Q8Toke
         _tile_dpbsud(0, 1, 2);
         _tile_stored(0, sums_of_block, 64);
         settle(sums_of_block);
-        const F32x16 scale = Format::scales(tile + value_bytes(Format::kFormat));
+        constexpr std::size_t kValueBytes = value_bytes(Format::kFormat);  // no call is left
+        const F32x16 scale = Format::scales(tile + kValueBytes);
         for (std::size_t t = 0; t < x.tokens; ++t) {
             const std::size_t place = block * x.tokens + t;
             const I32x16 sum = _mm512_add_epi32(sums_of_block[t], broadcast_i32(x.starts + place));
