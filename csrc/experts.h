@@ -11,10 +11,11 @@ namespace ossia {
 // Matrices of all experts of a layer, one behind the other.
 struct ExpertTiles {
     Tiles first;           // of expert 0
+    std::size_t stride;    // bytes from one expert to the next
     const float* bias;     // [experts, rows]
     Tiles of(std::size_t expert) const {
         Tiles tiles = first;
-        tiles.tiles += expert * num_row_tiles(first.rows) * first.blocks * tile_bytes(first.format);
+        tiles.tiles += expert * stride;
         return tiles;
     }
     const float* bias_of(std::size_t expert) const { return bias + expert * first.rows; }

@@ -15,11 +15,11 @@ constexpr std::uint8_t kQ8Zero = 128;  // a stored zero
 // clearing tiles that have fewer to `zero`, with scales of 0.
 template <class PackRow>
 void for_each_row(std::size_t rows, std::size_t blocks, TileFormat format, std::uint8_t zero,
-                  std::uint8_t* tiles, PackRow pack_row) {
+                  std::uint8_t* tiles, std::size_t row_tile_stride, PackRow pack_row) {
     parallel_for(num_row_tiles(rows), [&](std::size_t tile) {
         const std::size_t first = tile * kTileRows;
         const std::size_t count = rows - first < kTileRows ? rows - first : kTileRows;
-        std::uint8_t* first_tile = tiles + tile * blocks * tile_bytes(format);
+        std::uint8_t* first_tile = tiles + tile * row_tile_stride;
         for (std::size_t block = 0; count < kTileRows && block < blocks; ++block) {
             std::uint8_t* values = first_tile + block * tile_bytes(format);
             std::memset(values, zero, value_bytes(format));
@@ -86,8 +86,8 @@ std::uint16_t quantise_q8(const float* x, std::uint8_t* stored) {
 
 }  // namespace
 
-void pack_mxfp4(const Mxfp4Matrix& matrix, std::uint8_t* tiles) {
-    for_each_row(matrix.rows, matrix.num_blocks, TileFormat::kMxfp4, 0, tiles,
+void pack_mxfp4(const Mxfp4Matrix& matrix, std::uint8_t* tiles, std::size_t row_tile_stride) {
+    for_each_row(matrix.rows, matrix.num_blocks, TileFormat::kMxfp4, 0, tiles, row_tile_stride,
                  [&](std::size_t row, std::size_t r, std::uint8_t* to) {
         const std::uint8_t* from = matrix.blocks + row * matrix.blocks_row_stride;
         const std::uint8_t* from_scales = matrix.scales + row * matrix.scales_row_stride;
@@ -101,8 +101,8 @@ void pack_mxfp4(const Mxfp4Matrix& matrix, std::uint8_t* tiles) {
     });
 }
 
-void pack_q8(const Q8Matrix& matrix, std::uint8_t* tiles) {
-    for_each_row(matrix.rows, matrix.num_blocks, TileFormat::kQ8, kQ8Zero, tiles,
+void pack_q8(const Q8Matrix& matrix, std::uint8_t* tiles, std::size_t row_tile_stride) {
+    for_each_row(matrix.rows, matrix.num_blocks, TileFormat::kQ8, kQ8Zero, tiles, row_tile_stride,
                  [&](std::size_t row, std::size_t r, std::uint8_t* to) {
         const std::uint8_t* from = matrix.values + row * matrix.values_row_stride;
         const std::uint8_t* from_scales = matrix.scales + row * matrix.scales_row_stride;
@@ -118,10 +118,10 @@ void pack_q8(const Q8Matrix& matrix, std::uint8_t* tiles) {
     });
 }
 
-void pack_plain(const PlainMatrix& matrix, std::uint8_t* tiles) {
+void pack_plain(const PlainMatrix& matrix, std::uint8_t* tiles, std::size_t row_tile_stride) {
     const std::size_t width = matrix.type == PlainMatrix::Type::kF32 ? 4 : 2;
     const std::size_t blocks = (matrix.columns + kBlockSize - 1) / kBlockSize;
-    for_each_row(matrix.rows, blocks, TileFormat::kQ8, kQ8Zero, tiles,
+    for_each_row(matrix.rows, blocks, TileFormat::kQ8, kQ8Zero, tiles, row_tile_stride,
                  [&](std::size_t row, std::size_t r, std::uint8_t* to) {
         const std::uint8_t* from = matrix.numbers + row * matrix.row_stride;
         for (std::size_t block = 0; block < blocks; ++block) {

@@ -34,6 +34,7 @@ struct Tiles {
     std::size_t rows;
     std::size_t blocks;
     TileFormat format;
+    std::size_t row_tile_stride;  // bytes: another matrix's tiles may lie between (gate and up)
 };
 
 // A few tokens of x side by side, rounded to 8 bits with a scale for every 32 columns.

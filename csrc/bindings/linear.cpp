@@ -10,17 +10,33 @@
 namespace ossia {
 namespace {
 
+// Refuses tiles [..., row_tiles, blocks, bytes of a tile] whose last two axes are not contiguous, or
+// that run backwards; other axes may have any stride, because matrices may take turns.
+template <class Array>
+void require_tiles(const char* name, const Array& tiles, std::size_t ndim) {
+    require_array<std::uint8_t>(name, tiles, ndim);
+    bool agrees = tiles.size() == 0 || (tiles.stride(ndim - 1) == 1 &&
+                                        (tiles.shape(ndim - 2) < 2 ||
+                                         tiles.stride(ndim - 2) ==
+                                             static_cast<std::int64_t>(tiles.shape(ndim - 1))));
+    for (std::size_t axis = 0; axis + 2 < ndim; ++axis)
+        agrees = agrees && (tiles.shape(axis) < 2 || tiles.stride(axis) >= 0);
+    require(agrees, std::string(name) + " must be contiguous");
+}
+
 // tiles [..., row_tiles, blocks, bytes of a tile], with `leading` axes before; rows is what their
 // matrix has. The format is known by the bytes.
 Tiles tiles_of(const char* name, const ReadOnly& tiles, std::size_t leading, std::size_t rows) {
     const std::string what(name);
-    const auto* first = contiguous<std::uint8_t>(name, tiles, leading + 3);
+    require_tiles(name, tiles, leading + 3);
     const std::size_t bytes = tiles.shape(leading + 2);
     const bool is_mxfp4 = bytes == tile_bytes(TileFormat::kMxfp4);
     require(is_mxfp4 || bytes == tile_bytes(TileFormat::kQ8), what + " is not cut into tiles");
     require(tiles.shape(leading) == num_row_tiles(rows),
             what + " has not as many rows as the result");
-    return {first, rows, tiles.shape(leading + 1), is_mxfp4 ? TileFormat::kMxfp4 : TileFormat::kQ8};
+    return {static_cast<const std::uint8_t*>(tiles.data()), rows, tiles.shape(leading + 1),
+            is_mxfp4 ? TileFormat::kMxfp4 : TileFormat::kQ8,
+            static_cast<std::size_t>(tiles.stride(leading))};
 }
 
 void require_blocks(const char* name, const Tiles& tiles, std::size_t columns) {
@@ -53,7 +69,7 @@ ExpertTiles expert_tiles_of(const char* name, const ReadOnly& all, const ReadOnl
     require_blocks(name, tiles, columns);
     const auto* added = contiguous<float>("bias", bias, 2);
     require_shape("bias", bias, {num_experts, rows});
-    return {tiles, added};
+    return {tiles, static_cast<std::size_t>(all.stride(0)), added};
 }
 
 const char* experts_q8_tiles(const ReadOnly& x, const ReadOnly& expert_ids,
@@ -107,9 +123,9 @@ void route_tokens(const ReadOnly& logits, const Writable& ids, const Writable& w
 // Where tiles of a [rows, blocks * 32] matrix are written.
 std::uint8_t* room_for_tiles(const Writable& tiles, TileFormat format, std::size_t rows,
                              std::size_t blocks) {
-    auto* first = contiguous<std::uint8_t>("tiles", tiles, 3);
+    require_tiles("tiles", tiles, 3);
     require_shape("tiles", tiles, {num_row_tiles(rows), blocks, tile_bytes(format)});
-    return first;
+    return static_cast<std::uint8_t*>(tiles.data());
 }
 
 void pack_mxfp4_tiles(const ReadOnly& blocks, const ReadOnly& scales, bool is_halves,
@@ -117,14 +133,14 @@ void pack_mxfp4_tiles(const ReadOnly& blocks, const ReadOnly& scales, bool is_ha
     const Mxfp4Matrix matrix = mxfp4_matrix_of(blocks, scales, is_halves);
     auto* to = room_for_tiles(tiles, TileFormat::kMxfp4, matrix.rows, matrix.num_blocks);
     const nb::gil_scoped_release released;
-    pack_mxfp4(matrix, to);
+    pack_mxfp4(matrix, to, static_cast<std::size_t>(tiles.stride(0)));
 }
 
 void pack_q8_tiles(const ReadOnly& values, const ReadOnly& scales, const Writable& tiles) {
     const Q8Matrix matrix = q8_matrix_of(values, scales);
     auto* to = room_for_tiles(tiles, TileFormat::kQ8, matrix.rows, matrix.num_blocks);
     const nb::gil_scoped_release released;
-    pack_q8(matrix, to);
+    pack_q8(matrix, to, static_cast<std::size_t>(tiles.stride(0)));
 }
 
 void pack_plain_tiles(const ReadOnly& numbers, const Writable& tiles) {
@@ -132,7 +148,7 @@ void pack_plain_tiles(const ReadOnly& numbers, const Writable& tiles) {
     const std::size_t blocks = (matrix.columns + kBlockSize - 1) / kBlockSize;
     auto* to = room_for_tiles(tiles, TileFormat::kQ8, matrix.rows, blocks);
     const nb::gil_scoped_release released;
-    pack_plain(matrix, to);
+    pack_plain(matrix, to, static_cast<std::size_t>(tiles.stride(0)));
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ inline void dot_tile(const Tiles& weight, std::size_t row_tile, const Q8Tokens& 
                      F32x16* totals) {
     constexpr std::size_t kBytes = tile_bytes(Format::kFormat);  // constants: no call is left
     constexpr std::size_t kValueBytes = value_bytes(Format::kFormat);
-    const std::uint8_t* tile = weight.tiles + row_tile * weight.blocks * kBytes;
+    const std::uint8_t* tile = weight.tiles + row_tile * weight.row_tile_stride;
     const std::int8_t* columns = x.values;
     const float* scales = x.scales;
     const std::int32_t* starts = x.starts;
@@ -138,10 +138,17 @@ inline void store_up_to(float* to, F32x16 a, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) to[i] = padded[i];
 }
 
+// A bias is read 64 bytes at a time, far apart in time: too seldom for the processor to foresee.
+constexpr std::size_t kFloatsAhead = 48;
+inline void prefetch_floats(const float* from) {
+    prefetch(reinterpret_cast<const std::uint8_t*>(from));
+}
+
 inline void linear_q8_tiles(const Tiles& weight, const float* bias, const TileTask& task) {
     for (std::size_t row_tile = task.first_row_tile; row_tile < task.last_row_tile; ++row_tile) {
         const std::size_t row = row_tile * kTileRows;
         const std::size_t count = weight.rows - row;  // of rows, where it is below 16
+        if (bias != nullptr) prefetch_floats(bias + row + kFloatsAhead);
         const F32x16 added = bias == nullptr ? zero() : load_up_to(bias + row, count);
         float* const* y = task.y;
         for (std::size_t group = 0; group < task.num_groups; ++group) {
@@ -171,6 +178,8 @@ inline void linear_q8_tiles_swiglu(const Tiles& gate, const float* gate_bias,
     for (std::size_t row_tile = task.first_row_tile; row_tile < task.last_row_tile; ++row_tile) {
         const std::size_t row = row_tile * kTileRows;
         const std::size_t count = gate.rows - row;
+        prefetch_floats(gate_bias + row + kFloatsAhead);
+        prefetch_floats(up_bias + row + kFloatsAhead);
         const F32x16 gate_added = load_up_to(gate_bias + row, count);
         const F32x16 up_added = load_up_to(up_bias + row, count);
         float* const* y = task.y;

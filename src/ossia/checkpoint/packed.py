@@ -27,7 +27,7 @@ from ossia.checkpoint.source import Source
 from ossia.checkpoint.stored import Group, Progress, StoredTensor, Tally, write_file
 from ossia.checkpoint.write_safetensors import header
 from ossia.numerics.arrays import TiledArray
-from ossia.numerics.tiles import tiles_shape
+from ossia.numerics.tiles import put_together, take_apart, tiles_shape
 
 _SAMPLES, _SAMPLE_BYTES = 16, 4096
 _PAGE = 4096
@@ -38,19 +38,19 @@ _NAME = re.compile(r"(.+):([0-9]{1,9})x([0-9]{1,9})")
 
 @dataclass(frozen=True)
 class Packed:
-    """A tensor to be kept.
+    """Tensors to be kept, whose row tiles take turns where they are several.
 
     Attributes:
-        name: canonical, such as ``layers.0.attention.q``.
-        shape: [rows, columns] or [experts, rows, columns].
+        names: canonical, such as ``layers.0.attention.q``.
+        shape: of each, [rows, columns] or [experts, rows, columns].
         is_mxfp4: whether tiles hold MXFP4, else 8-bit values.
-        make: its tiles, for experts' one expert after the other.
+        make: their tiles, for experts' one expert after the other.
     """
 
-    name: str
+    names: tuple[str, ...]
     shape: tuple[int, ...]
     is_mxfp4: bool
-    make: Callable[[], Iterator[TiledArray]]
+    make: Callable[[], Iterator[tuple[TiledArray, ...]]]
 
 
 def open_packed(source: Source, layout: str) -> tuple[Path, Mapping[str, TiledArray]] | None:
@@ -133,9 +133,10 @@ def _origin(source: Source) -> str:
 
 def _group(tensor: Packed) -> Group:
     rows, columns = tensor.shape[-2:]
-    shape = tiles_shape(tensor.shape, tensor.is_mxfp4)
-    stored = StoredTensor(f"{tensor.name}:{rows}x{columns}", "U8", shape, math.prod(shape))
-    return Group((stored,), lambda: ((0, tiled.tiles) for tiled in tensor.make()))
+    shape = tiles_shape(tensor.shape, tensor.is_mxfp4, len(tensor.names))
+    name = f"{'+'.join(tensor.names)}:{rows}x{columns}"
+    stored = StoredTensor(name, "U8", shape, math.prod(shape))
+    return Group((stored,), lambda: ((0, put_together(parts)) for parts in tensor.make()))
 
 
 def _read(path: Path, layout: str, origin: str) -> dict[str, TiledArray] | None:
@@ -144,18 +145,18 @@ def _read(path: Path, layout: str, origin: str) -> dict[str, TiledArray] | None:
     metadata = read_metadata(file)
     if (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) != (origin, layout):
         return None
-    arrays = dict(_tiled(tensor) for tensor in read_header(file))
+    arrays = {name: tiled for found in read_header(file) for name, tiled in _tiled(found)}
     if file.size < physical_memory() * 3 // 4:  # every weight is soon needed, and there is room
         file.populate()
     return arrays
 
 
-def _tiled(found: FoundTensor) -> tuple[str, TiledArray]:
-    """One tensor and its name; shape and name must agree, because kernels trust them."""
-    if (name := _NAME.fullmatch(found.name)) and found.encoding == "U8" and len(found.shape) > 2:
-        rows, columns = int(name[2]), int(name[3])
+def _tiled(found: FoundTensor) -> Iterator[tuple[str, TiledArray]]:
+    """Tensors and their names; shape and name must agree, because kernels trust them."""
+    if (name := _NAME.fullmatch(found.name)) and found.encoding == "U8" and len(found.shape) > 3:
+        names, rows, columns = name[1].split("+"), int(name[2]), int(name[3])
         tiles = found.file.array(found.start, np.dtype(np.uint8), found.shape)
-        tiled = TiledArray(tiles, rows, columns)
-        if found.shape == tiles_shape(tiled.shape, tiled.is_mxfp4):
-            return name[1], tiled
+        parts = take_apart(tiles, rows, columns)
+        if found.shape == tiles_shape(parts[0].shape, parts[0].is_mxfp4, len(names)):
+            return zip(names, parts, strict=True)
     raise CheckpointError(f"{found.file.path}: {found.name!r:.80} is damaged; remove the file")

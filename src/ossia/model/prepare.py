@@ -33,6 +33,10 @@ SMALL_BYTES = 256 << 20
 """Matrices up to this size are packed anew at each start: it takes less than a second."""
 
 
+Names = tuple[str, ...]
+"""Tensors that are read together."""
+
+
 @dataclass(frozen=True, eq=False)
 class Prepared:
     """Weights ready to compute with.
@@ -76,7 +80,7 @@ def _matrices(source: Source, ops: Ops, progress: Progress) -> tuple[Mapping[str
         return {}, "as released, mapped from the checkpoint"
     wanted = [name for name in source.tensors if name.rpartition(".")[2] in MATRICES]
     nbytes = sum(source.tensors[name].nbytes for name in wanted)
-    in_memory = partial(_in_memory, source, wanted, ops, progress)
+    in_memory = partial(_in_memory, source, _together(source, wanted), ops, progress)
     if nbytes <= SMALL_BYTES:
         return in_memory("a small model")
     if settings.weights() == "memory":
@@ -84,7 +88,7 @@ def _matrices(source: Source, ops: Ops, progress: Progress) -> tuple[Mapping[str
     if (found := _from_file(source, layout, wanted)) is not None:
         return found
     try:
-        tensors = [_packed(source, name, ops) for name in wanted]
+        tensors = [_packed(source, names, ops) for names in _together(source, wanted)]
         write_packed(source, layout, tensors, progress)
     except (InputError, ResourceError) as error:
         return in_memory(str(error))
@@ -115,37 +119,52 @@ def _short(path: Path) -> str:
 
 
 def _in_memory(
-    source: Source, wanted: list[str], ops: Ops, progress: Progress, reason: str
+    source: Source, wanted: list[Names], ops: Ops, progress: Progress, reason: str
 ) -> tuple[Mapping[str, Array], str]:
     """Packs into memory, if that has the room: else the system would kill the process."""
-    total = sum(source.tensors[name].nbytes for name in wanted)
+    total = sum(source.tensors[name].nbytes for names in wanted for name in names)
     if total > available_memory():
         return (
             {},
             f"as released, mapped from the checkpoint: too large to pack in memory ({reason})",
         )
-    matrices, done = {}, 0
-    for name in wanted:
-        released = source.read(name)
-        matrices[name] = ops.pack(released)
-        hand_back(released)
-        done += source.tensors[name].nbytes
+    matrices: dict[str, Array] = {}
+    done = 0
+    for names in wanted:
+        released = tuple(source.read(name) for name in names)
+        matrices |= zip(names, ops.pack_together(released), strict=True)
+        for name, array in zip(names, released, strict=True):
+            hand_back(array)
+            done += source.tensors[name].nbytes
         progress(done, total)
     return matrices, f"packed, in memory ({reason})"
 
 
-def _packed(source: Source, name: str, ops: Ops) -> Packed:
-    info = source.tensors[name]
+def _together(source: Source, wanted: list[str]) -> list[Names]:
+    """Names by what is read together: an expert's gate and up, else each by itself."""
+    together: list[Names] = []
+    for name in wanted:
+        stem, _, leaf = name.rpartition(".")
+        gate = f"{stem}.gate"
+        if leaf == "up" and source.tensors[gate].encoding == source.tensors[name].encoding:
+            together[together.index((gate,))] = (gate, name)
+        else:
+            together.append((name,))
+    return together
+
+
+def _packed(source: Source, names: Names, ops: Ops) -> Packed:
+    info = source.tensors[names[0]]
     is_mxfp4 = info.encoding == "MXFP4"
-    return Packed(name, info.shape, is_mxfp4, partial(_pack_pieces, source, name, ops))
+    return Packed(names, info.shape, is_mxfp4, partial(_pack_pieces, source, names, ops))
 
 
-def _pack_pieces(source: Source, name: str, ops: Ops) -> Iterator[TiledArray]:
-    """A matrix, or the experts' one after the other: little memory is held at a time."""
-    shape = source.tensors[name].shape
+def _pack_pieces(source: Source, names: Names, ops: Ops) -> Iterator[tuple[TiledArray, ...]]:
+    """Matrices, or the experts' one after the other: little memory is held at a time."""
+    shape = source.tensors[names[0]].shape
     for expert in range(shape[0]) if len(shape) == 3 else (None,):
-        released = source.read(name, expert)
-        packed = ops.pack(released)
-        assert isinstance(packed, TiledArray)
-        yield packed
-    hand_back(released)
+        released = tuple(source.read(name, expert) for name in names)
+        parts = ops.pack_together(released)
+        yield tuple(part for part in parts if isinstance(part, TiledArray))
+    for array in released:
+        hand_back(array)

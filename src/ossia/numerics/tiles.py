@@ -8,6 +8,7 @@ is the definition; csrc/ has the fast way. Which arrays are worth it is a backen
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -58,11 +59,26 @@ def untile(array: TiledArray) -> Mxfp4Array | Q8Array:
     return Q8Array((rows ^ np.uint8(Q8_OFFSET)).view(np.int8), scales)
 
 
-def tiles_shape(shape: tuple[int, ...], is_mxfp4: bool) -> tuple[int, ...]:
-    """The shape of the tiles of a tensor [..., rows, columns]."""
+def tiles_shape(shape: tuple[int, ...], is_mxfp4: bool, count: int) -> tuple[int, ...]:
+    """The shape of the tiles of ``count`` tensors [..., rows, columns] whose row tiles take turns.
+
+    Returns [..., row_tiles, count, blocks, bytes]; ``take_apart`` gives the tensors.
+    """
     rows, columns = shape[-2:]
     nbytes = MXFP4_TILE_BYTES if is_mxfp4 else Q8_TILE_BYTES
-    return (*shape[:-2], math.ceil(rows / TILE_ROWS), math.ceil(columns / BLOCK_SIZE), nbytes)
+    blocks = math.ceil(columns / BLOCK_SIZE)
+    return (*shape[:-2], math.ceil(rows / TILE_ROWS), count, blocks, nbytes)
+
+
+def take_apart(tiles: NDArray[np.uint8], rows: int, columns: int) -> tuple[TiledArray, ...]:
+    """Views of the tensors whose row tiles take turns in [..., row_tiles, count, blocks, bytes]."""
+    count = tiles.shape[-3]
+    return tuple(TiledArray(tiles[..., i, :, :], rows, columns) for i in range(count))
+
+
+def put_together(parts: Sequence[TiledArray]) -> NDArray[np.uint8]:
+    """The opposite of ``take_apart``, as a copy."""
+    return np.stack([part.tiles for part in parts], axis=-3)
 
 
 def _tile(rows: NDArray[np.uint8], filling: int = 0) -> NDArray[np.uint8]:

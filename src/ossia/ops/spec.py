@@ -45,6 +45,9 @@ class Ops(Protocol):
         Only called when ``packing()`` has a name. The result owns its memory.
         """
 
+    def pack_together(self, weights: tuple[Array, ...]) -> tuple[Array, ...]:
+        """``pack`` for matrices of one shape and format that are read together (gate and up)."""
+
     def kv_item_bytes(self) -> int:
         """Bytes of one number in the pages that ``allocate_pages`` makes."""
 

@@ -294,13 +294,13 @@ std::vector<double> numbers_of(const Tiles& tiles) {
 Packed make_room(std::size_t rows, std::size_t blocks, TileFormat format) {
     const std::size_t tiles = num_row_tiles(rows) * blocks;
     Packed packed{random_bytes(tiles * tile_bytes(format)), {}, {}};
-    packed.tiles = {packed.memory.get(), rows, blocks, format};
+    packed.tiles = {packed.memory.get(), rows, blocks, format, blocks * tile_bytes(format)};
     return packed;
 }
 
 Packed packed_of(const StoredMxfp4& matrix) {
     Packed packed = make_room(matrix.rows, matrix.view.num_blocks, TileFormat::kMxfp4);
-    pack_mxfp4(matrix.view, packed.memory.get());
+    pack_mxfp4(matrix.view, packed.memory.get(), packed.tiles.row_tile_stride);
     packed.exact = numbers_of(packed.tiles);
     if (packed.exact != matrix.exact) fail("pack_mxfp4 changes numbers");
     return packed;
@@ -308,7 +308,7 @@ Packed packed_of(const StoredMxfp4& matrix) {
 
 Packed packed_of(const StoredQ8& matrix) {
     Packed packed = make_room(matrix.rows, matrix.view.num_blocks, TileFormat::kQ8);
-    pack_q8(matrix.view, packed.memory.get());
+    pack_q8(matrix.view, packed.memory.get(), packed.tiles.row_tile_stride);
     packed.exact = numbers_of(packed.tiles);
     if (packed.exact != matrix.exact) fail("pack_q8 changes numbers");
     return packed;
@@ -317,7 +317,7 @@ Packed packed_of(const StoredQ8& matrix) {
 Packed packed_of(const StoredPlain& matrix) {
     const std::size_t blocks = (matrix.columns + 31) / 32;
     Packed packed = make_room(matrix.rows, blocks, TileFormat::kQ8);
-    pack_plain(matrix.view, packed.memory.get());
+    pack_plain(matrix.view, packed.memory.get(), packed.tiles.row_tile_stride);
     packed.exact = numbers_of(packed.tiles);
     for (std::size_t row = 0; row < matrix.rows; ++row)
         for (std::size_t c = 0; c < blocks * 32; ++c) {
@@ -371,6 +371,7 @@ Packed make_experts(std::size_t experts, std::size_t rows, std::size_t blocks) {
     const std::size_t tiles = num_row_tiles(rows) * blocks;
     Packed all = make_room(rows, experts * blocks, TileFormat::kMxfp4);
     all.tiles.blocks = blocks;
+    all.tiles.row_tile_stride = blocks * 272;
     for (std::size_t e = 0; e < experts; ++e) {
         const Packed one =
             packed_of(make_mxfp4(rows, blocks, Layout::kEveryOther, NibbleOrder::kAdjacent));
@@ -410,9 +411,10 @@ void check_experts() {
     const Buffer<float> gate_bias = random_numbers(call.num_experts * call.inter);
     const Buffer<float> up_bias = random_numbers(call.num_experts * call.inter);
     const Buffer<float> down_bias = random_numbers(call.num_experts * call.hidden);
-    call.gate = {gate.tiles, gate_bias.get()};
-    call.up = {up.tiles, up_bias.get()};
-    call.down = {down.tiles, down_bias.get()};
+    const auto stride = [](const Tiles& tiles) { return num_row_tiles(tiles.rows) * tiles.row_tile_stride; };
+    call.gate = {gate.tiles, stride(gate.tiles), gate_bias.get()};
+    call.up = {up.tiles, stride(up.tiles), up_bias.get()};
+    call.down = {down.tiles, stride(down.tiles), down_bias.get()};
     const std::size_t slots = call.tokens * call.active;
     const Buffer<std::int32_t> ids = make_buffer<std::int32_t>(slots);
     for (std::size_t i = 0; i < slots; ++i)

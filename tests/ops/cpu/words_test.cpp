@@ -324,7 +324,8 @@ void check_tiles() {
             else if (!is_scale && memory[i] == 0)
                 memory[i] = 1;
         }
-        const Tiles weight = {memory.data(), kRows, kBlocks, format};
+        const Tiles weight = {memory.data(), kRows, kBlocks, format,
+                              kBlocks * tile_bytes(format)};
         const std::vector<float> bias = numbers(kRows);
         for (const std::size_t tokens : {1, 2, 3, 4, 5, 12, 16, 21}) {
             std::vector<Group> groups;

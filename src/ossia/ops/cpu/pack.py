@@ -14,10 +14,10 @@ from ossia.numerics.arrays import (
     TiledArray,
 )
 from ossia.numerics.bf16 import BF16
-from ossia.numerics.tiles import tiles_shape
+from ossia.numerics.tiles import take_apart, tiles_shape
 from ossia.ops.cpu import _kernels
 
-LAYOUT = "tiles16-2"
+LAYOUT = "tiles16-3"
 """Names the layout of packed files; it changes whenever the same weights give other bytes."""
 
 
@@ -32,16 +32,21 @@ def pack(weight: Array) -> TiledArray:
     Plain numbers get one float16 scale for every 32 columns, as in Q8_0. A block with a number
     that is none or beyond the format gets a scale that is none, so that results show it.
     """
-    if isinstance(weight, TiledArray):
-        return weight
-    shape = tiles_shape(weight.shape, isinstance(weight, Mxfp4Array))
-    tiled = TiledArray(np.empty(shape, np.uint8), *weight.shape[-2:])
-    if len(weight.shape) == 2:
-        _pack_matrix(weight, tiled)
-    else:
-        for expert in range(weight.shape[0]):
-            _pack_matrix(weight[expert], tiled[expert])
-    return tiled
+    return pack_together((weight,))[0]
+
+
+def pack_together(weights: tuple[Array, ...]) -> tuple[TiledArray, ...]:
+    """See ``Ops.pack_together``: row tiles of the matrices take turns, one stream to read."""
+    shape, is_mxfp4 = weights[0].shape, isinstance(weights[0], Mxfp4Array)
+    both = np.empty(tiles_shape(shape, is_mxfp4, len(weights)), np.uint8)
+    parts = take_apart(both, *shape[-2:])
+    for weight, tiled in zip(weights, parts, strict=True):
+        if len(shape) == 2:
+            _pack_matrix(weight, tiled)
+        else:
+            for expert in range(shape[0]):
+                _pack_matrix(weight[expert], tiled[expert])
+    return parts
 
 
 def _pack_matrix(weight: Array, tiled: TiledArray) -> None:

@@ -18,6 +18,11 @@ def pack(weight: Array) -> Array:
     return weight
 
 
+def pack_together(weights: tuple[Array, ...]) -> tuple[Array, ...]:
+    """See ``Ops.pack_together``."""
+    return weights
+
+
 def kv_item_bytes() -> int:
     """See ``Ops.kv_item_bytes``: float32."""
     return 4
