@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ossia.numerics import mxfp4
 from ossia.numerics.arrays import Mxfp4Array, NibbleOrder, Q8Array, TiledArray
 from ossia.numerics.dequantize import to_float32
-from ossia.numerics.tiles import tile, tiles_shape, untile
+from ossia.numerics.tiles import put_together, take_apart, tile, tiles_shape, untile
 
 SHAPES = [(16, 1), (1, 1), (15, 2), (17, 3), (48, 5), (2, 33, 2), (3, 1, 1, 1)]
 
@@ -104,6 +104,20 @@ def test_experts_are_views() -> None:
 
 def test_how_many_tiles_and_blocks() -> None:
     for rows, row_tiles in ((0, 0), (1, 1), (16, 1), (17, 2), (2880, 180)):
-        assert tiles_shape((4, rows, 64), True) == (4, row_tiles, 2, 272)
+        assert tiles_shape((4, rows, 64), True, 2) == (4, row_tiles, 2, 2, 272)
     for columns, blocks in ((0, 0), (1, 1), (32, 1), (33, 2), (2880, 90)):
-        assert tiles_shape((16, columns), False) == (1, blocks, 544)
+        assert tiles_shape((16, columns), False, 1) == (1, 1, blocks, 544)
+
+
+def test_row_tiles_that_take_turns_are_taken_apart_again() -> None:
+    rng = np.random.default_rng(5)
+    blocks = rng.integers(0, 256, (2, 3, 33, 2, 16), dtype=np.uint8)
+    scales = rng.integers(110, 130, (2, 3, 33, 2), dtype=np.uint8)
+    arrays = [tile(Mxfp4Array(blocks[i], scales[i])) for i in range(2)]
+    together = put_together(arrays)
+    assert together.shape == tiles_shape((3, 33, 64), True, 2)
+    for found, array in zip(take_apart(together, 33, 64), arrays, strict=True):
+        assert np.shares_memory(found.tiles, together)
+        assert found.shape == array.shape == (3, 33, 64)
+        np.testing.assert_array_equal(found.tiles, array.tiles)
+        np.testing.assert_array_equal(to_float32(found[1]), to_float32(array[1]))

@@ -3,10 +3,10 @@
 import os
 
 
-def physical_memory() -> int:
-    """Bytes of memory that this machine, or the container it is, has."""
+def fits_memory(nbytes: int) -> bool:
+    """Whether so much may stay in the memory of this machine, or container: in 3/4 of it."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return min(machine, _container_limit() or machine)
+    return nbytes < min(machine, _container_limit() or machine) * 3 // 4
 
 
 def available_memory() -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ossia.base import settings
 from ossia.base.errors import CheckpointError, InputError, OssiaError, ResourceError
-from ossia.base.memory import physical_memory
+from ossia.base.memory import fits_memory
 from ossia.checkpoint.destination import new_file
 from ossia.checkpoint.directory import FoundTensor
 from ossia.checkpoint.mapped import MappedFile
@@ -146,7 +146,7 @@ def _read(path: Path, layout: str, origin: str) -> dict[str, TiledArray] | None:
     if (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) != (origin, layout):
         return None
     arrays = {name: tiled for found in read_header(file) for name, tiled in _tiled(found)}
-    if file.size < physical_memory() * 3 // 4:  # every weight is soon needed, and there is room
+    if fits_memory(file.size):  # every weight is soon needed, and there is room
         file.populate()
     return arrays
 

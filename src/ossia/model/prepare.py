@@ -9,9 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from ossia.base import settings
 from ossia.base.errors import InputError, ResourceError
-from ossia.base.memory import available_memory
+from ossia.base.memory import available_memory, fits_memory
+from ossia.checkpoint.mapped import populate
 from ossia.checkpoint.packed import Packed, open_packed, write_packed
 from ossia.checkpoint.source import Source
 from ossia.checkpoint.stored import Progress, silent
@@ -108,7 +111,12 @@ def _from_file(
     is_whole = all(
         name in arrays and arrays[name].shape == source.tensors[name].shape for name in wanted
     )
-    return (arrays, f"packed, mapped from {_short(path)}") if is_whole else None
+    if not is_whole:
+        return None
+    embedding = source.read("embedding")
+    if isinstance(embedding, np.ndarray) and fits_memory(path.stat().st_size + embedding.nbytes):
+        populate(embedding)  # a prompt reads its rows here and there: slow from a disk
+    return arrays, f"packed, mapped from {_short(path)}"
 
 
 def _short(path: Path) -> str:

@@ -132,9 +132,9 @@ def test_any_number_of_threads_gives_the_same_bytes(threads: int) -> None:
 
 def test_the_environment_says_whether_to_pack(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OSSIA_WEIGHTS", raising=False)
-    assert packing() == "tiles16-2"
+    assert packing() == "tiles16-3"
     monkeypatch.setenv("OSSIA_WEIGHTS", "memory")
-    assert packing() == "tiles16-2"
+    assert packing() == "tiles16-3"
     monkeypatch.setenv("OSSIA_WEIGHTS", "released")
     assert packing() is None
     monkeypatch.setenv("OSSIA_WEIGHTS", "paper")

@@ -32,7 +32,7 @@ def pack(weight: Array) -> TiledArray:
     Plain numbers get one float16 scale for every 32 columns, as in Q8_0. A block with a number
     that is none or beyond the format gets a scale that is none, so that results show it.
     """
-    return pack_together((weight,))[0]
+    return weight if isinstance(weight, TiledArray) else pack_together((weight,))[0]
 
 
 def pack_together(weights: tuple[Array, ...]) -> tuple[TiledArray, ...]:
