@@ -12,7 +12,6 @@ namespace ossia {
 namespace avx2 {
 
 constexpr const char* kName = "avx2";
-constexpr int kRowsAtOnce = 2;  // eight of the sixteen registers hold sums
 
 struct F32x16 {
     __m256 lower, upper;

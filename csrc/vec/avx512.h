@@ -26,7 +26,6 @@ constexpr const char* kName = "avx512bf16";
 #else
 constexpr const char* kName = "avx512";
 #endif
-constexpr int kRowsAtOnce = 2;  // 4 gain nothing from memory (benchmarks/LOG.md)
 
 using F32x16 = __m512;
 using Values16 = __m512;

@@ -15,7 +15,6 @@ namespace ossia {
 namespace scalar {
 
 constexpr const char* kName = "scalar";
-constexpr int kRowsAtOnce = 1;
 
 struct F32x16 {
     float lane[16];

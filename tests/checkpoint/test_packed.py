@@ -371,20 +371,23 @@ def test_an_interrupted_one_leaves_no_half_and_the_next_works(
     assert_whole(one_source, path)
 
 
-def test_while_another_process_writes_the_second_writes_elsewhere(
+def test_while_another_process_writes_the_second_waits_and_takes_what_was_made(
     one_source: Source, home: Path
 ) -> None:
     process = start_packing(one_source, pause=0.05)
     assert process.stdout is not None
     process.stdout.readline()
     assert open_packed(one_source, LAYOUT) is None
-    mine = write(one_source)
-    assert mine.parent == home / "packed"
-    assert_whole(one_source, mine)
+    told: list[int] = []
+    mine = write_packed(
+        one_source, LAYOUT, tensors_of(one_source), lambda done, _: told.append(done)
+    )
     theirs = Path(process.communicate()[0].split()[-1])
     assert process.returncode == 0
-    assert theirs.parent.name == ".ossia"
-    assert_whole(one_source, theirs)
+    assert mine == theirs
+    assert not told  # nothing was written a second time
+    assert not (home / "packed").exists()
+    assert_whole(one_source, mine)
 
 
 def test_one_without_files_has_no_packed_form() -> None:

@@ -6,11 +6,14 @@ lies in a folder ``.ossia`` beside the checkpoint, one for a checkpoint and layo
 layout is good for is its backend's knowledge.
 """
 
+import fcntl
 import hashlib
 import math
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,10 +87,13 @@ def write_packed(
     refusal: OssiaError | None = None
     for path in _places(source, layout, origin):
         try:
-            _make_room(path, nbytes)
-            with new_file(path, nbytes) as partial:
-                head = header(groups, {_ORIGIN: origin, _LAYOUT: layout}, _PAGE)
-                write_file(partial, head, groups, Tally(groups, progress))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _turn(path.parent):
+                if not (path.is_file() and _is_of(path, layout, origin)):
+                    _make_room(path, nbytes)
+                    with new_file(path, nbytes) as partial:
+                        head = header(groups, {_ORIGIN: origin, _LAYOUT: layout}, _PAGE)
+                        write_file(partial, head, groups, Tally(groups, progress))
             return path
         except OssiaError as error:
             refusal = refusal or error
@@ -97,9 +103,31 @@ def write_packed(
     raise refusal
 
 
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """One process at a time: who comes second waits, and finds what the first one made."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_of(path: Path, layout: str, origin: str) -> bool:
+    """Whether a whole packed file of this checkpoint and layout is there."""
+    try:
+        file = MappedFile(path)
+        metadata = read_metadata(file)
+        return (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) == (origin, layout) and bool(
+            read_header(file)
+        )
+    except CheckpointError:
+        return False
+
+
 def _make_room(path: Path, nbytes: int) -> None:
-    """Remove what the checkpoint had here, of any layout, and make the folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Remove what the checkpoint had here, of any layout."""
     stem = path.name.removesuffix(".safetensors").rpartition(".")[0]
     for outdated in path.parent.iterdir():
         if outdated.name.startswith(f"{stem}.") and outdated.suffix == ".safetensors":

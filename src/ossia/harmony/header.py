@@ -48,6 +48,7 @@ class Reading:
     """What a header says so far.
 
     Attributes:
+        type_at: where in ``rest`` the content type stood.
         rest: what is no part of a header. It may become one (``<|message|>`` comes), or be an
             answer whose ``<|message|>`` is missing (anything else comes).
         is_blank: nothing is there, or nothing but the role.
@@ -57,6 +58,7 @@ class Reading:
     has_channel_token: bool
     recipient: str | None
     content_type: str | None
+    type_at: int
     rest: str
     repairs: tuple[Repair, ...]
 
@@ -120,7 +122,7 @@ def read_header(fields: Sequence[Field]) -> Reading:
     channel: Channel | None = None
     recipients: list[str] = []
     content_type: str | None = None
-    rest = ""
+    rest, type_at = "", 0
     repairs: list[Repair] = []
     for field in fields:
         word, text = _take(_OPENINGS[field.part], field.text)
@@ -132,7 +134,7 @@ def read_header(fields: Sequence[Field]) -> Reading:
                 text = f" {word}{text}"  # no type: the model forgot to= and wrote this instead
             case Part.CONSTRAIN:
                 rest += f" {content_type} " if word and content_type else ""
-                content_type = word or content_type
+                content_type, type_at = (word, len(rest)) if word else (content_type, type_at)
             case _ if word not in (None, Role.ASSISTANT):
                 repairs.append(Repair.OTHER_ROLE)
             case _ if word or field.part is Part.AFTER_ROLE:
@@ -150,7 +152,7 @@ def read_header(fields: Sequence[Field]) -> Reading:
     repairs += [Repair.SECOND_RECIPIENT] if len(tools) > 1 else []
     has_token = any(field.part is Part.CHANNEL for field in fields)
     recipient = tools[0] if tools else None
-    return Reading(channel, has_token, recipient, content_type, rest, tuple(repairs))
+    return Reading(channel, has_token, recipient, content_type, type_at, rest, tuple(repairs))
 
 
 _OPENINGS = {
@@ -193,7 +195,8 @@ def break_header(reading: Reading) -> Header:
     repairs.append(Repair.MISSING_MESSAGE)
     text, content_type = reading.rest, reading.content_type
     if content_type not in (None, *_KNOWN_TYPES):  # of a header that ends; here it is a word
-        text, content_type = f"{text}{content_type}", None
+        at = reading.type_at
+        text, content_type = f"{text[:at]}{content_type}{text[at:]}", None
     if reading.recipient and content_type is None:
         content_type, text = _take(_ARGUMENTS_TYPE, text)
     return Header(channel, reading.recipient, content_type, text.lstrip(), tuple(repairs))

@@ -6,6 +6,7 @@ of that is read: ``encode`` gives the ids of the text, all of them and no others
 
 import json
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -100,17 +101,23 @@ def _merges(merges: Any) -> list[tuple[str, str]]:
     """Pairs, or in older files two tokens in one string with a space between."""
     if not isinstance(merges, list):
         raise _BrokenError("model.merges is not a list")
-    pairs = []
-    for merge in merges:  # 446,000 in gpt-oss's file, where a match statement takes 0.7 seconds
-        pair = merge.split(" ") if isinstance(merge, str) else merge
-        if not isinstance(pair, list) or len(pair) != 2 or not _are_tokens(*pair):
-            raise _BrokenError(f"a merge is {merge!r:.60}, not two tokens")
-        pairs.append((pair[0], pair[1]))
-    return pairs
+    # 446,000 in gpt-oss's file: these passes run in C, a loop over merges takes 0.7 seconds.
+    if any(map(isinstance, merges, repeat(str))):
+        merges = [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
+    if all(map(isinstance, merges, repeat(list))) and set(map(len, merges)) <= {2}:
+        tokens = chain.from_iterable(merges)
+        if set(map(type, tokens)) <= {str} and all(chain.from_iterable(merges)):
+            return list(map(tuple, merges))
+    bad = next(merge for merge in merges if not _is_pair(merge))
+    raise _BrokenError(f"a merge is {bad!r:.60}, not two tokens")
 
 
-def _are_tokens(first: Any, second: Any) -> bool:
-    return bool(isinstance(first, str) and isinstance(second, str) and first and second)
+def _is_pair(merge: Any) -> bool:
+    return (
+        isinstance(merge, list)
+        and len(merge) == 2
+        and all(isinstance(token, str) and token for token in merge)
+    )
 
 
 def _added_tokens(added: Any) -> tuple[dict[str, int], dict[str, int], frozenset[str]]:
