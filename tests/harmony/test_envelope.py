@@ -213,6 +213,19 @@ class TestGrammars:
                 assert len(last.text) == 4
             assert not any(len(m.text) == 4 and m.text.isdecimal() for m in before)
 
+    def test_no_other_text_comes_before_a_structured_answer(self, small, encode, digits) -> None:
+        """Whoever reads what is said to the user reads the grammar's text and nothing else."""
+        envelope = Envelope(small, Rules(TOOLS, answer=digits))
+        preamble = "<|channel|>commentary<|message|>Let me look.<|end|><|start|>assistant"
+        for token_id in encode(f"{preamble}<|channel|>"):
+            envelope.accept(token_id)
+        allowed = envelope.mask()
+        assert allowed[encode("commentary")[0]]
+        assert not allowed[encode("final")[0]]
+        for token_id in encode("commentary"):
+            envelope.accept(token_id)
+        assert not envelope.mask()[small.special("<|message|>")]
+
     def test_in_the_arguments_of_one_tool(self, small, digits) -> None:
         random, specials = Random(5), frozenset(small.specials.values())
         rules = Rules((Callee("functions.f", grammar=digits), Callee("functions.g")))

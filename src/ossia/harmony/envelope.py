@@ -232,8 +232,10 @@ class Envelope:
         """Messages that may come now. Neither reasoning nor a preamble follows its like.
 
         Where a call is demanded, it follows the preamble: an answer cannot put it off for ever.
+        Where the answer has a grammar, too: whoever reads it gets no other text before it.
         """
-        if self._rules.must_call and self._previous is Kind.PREAMBLE:
+        is_call_next = self._rules.must_call or self._rules.answer is not None
+        if is_call_next and self._previous is Kind.PREAMBLE:
             return {Kind.CALL}
         kinds = {Kind.CALL} if self._rules.must_call else {Kind.CALL, Kind.FINAL}
         if self._may_reason and self._previous is not Kind.REASONING:
