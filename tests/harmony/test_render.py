@@ -212,6 +212,13 @@ def test_a_response_format_stands_at_the_end_of_the_developer_message(small) -> 
     assert body_of([Developer(response_format=form)], small).startswith("# Response Formats")
 
 
+def test_a_response_format_that_is_no_json_is_refused(small) -> None:
+    for value in ({1}, b"x"):
+        form = ResponseFormat("list", {"const": value})
+        with pytest.raises(ConversationError, match=r"format 'list' cannot be shown .* no JSON"):
+            render([Developer(response_format=form)], small)
+
+
 def test_a_call_and_its_result_are_written_as_the_model_writes_them(small) -> None:
     call = Assistant('{"a": 1}', Channel.COMMENTARY, "functions.f", "json")
     code = Assistant("2 + 2", Channel.ANALYSIS, "python", "code")

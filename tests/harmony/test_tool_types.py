@@ -163,6 +163,27 @@ def test_all_of_several_schemas_is_one() -> None:
     assert member(both) == "a: {\n    b: string,\n    c?: number,\n    },"
 
 
+def test_an_object_of_several_forms_is_each_of_them() -> None:
+    forms = [{"properties": {"b": STRING}, "required": ["b"]}, {"properties": {"c": NUMBER}}]
+    assert (
+        arguments({"type": "object", "anyOf": forms}) == "_: {\nb: string,\n} | {\nc?: number,\n}"
+    )
+    assert arguments({"type": "object", "oneOf": forms}) == (
+        "_: \n | {\n   b: string,\n   }\n | {\n   c?: number,\n   }"
+    )
+    assert member({"type": "object", "anyOf": forms[:1]}) == "a: {\n    b: string,\n    },"
+
+
+def test_a_reference_may_lead_into_a_list() -> None:
+    """As zod-to-json-schema writes them."""
+    choice = {"properties": {"b c": {"anyOf": [STRING, NUMBER]}}}
+    assert member({"$ref": "#/$defs/x/properties/b%20c/anyOf/1"}, **{"$defs": {"x": choice}}) == (
+        "a: number,"
+    )
+    for index in ("2", "-1", "x", "9" * 5000):
+        assert member({"$ref": f"#/$defs/x/{index}"}, **{"$defs": {"x": [STRING]}}) == "a: any,"
+
+
 def test_one_of_several_demands_does_not_hide_the_members() -> None:
     schema = {"type": "object", "properties": {"b": STRING}}
     demands = [{"required": ["b"]}, {"required": ["c"]}]
@@ -229,6 +250,15 @@ def test_a_schema_without_end_is_refused() -> None:
         deep = {"allOf": [deep]}
     with pytest.raises(ConversationError, match=r"more than \d+ schemas lie within each other"):
         member(deep)
+
+
+def test_values_that_are_no_json_are_refused() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    for value in ({1}, deep):
+        with pytest.raises(ConversationError, match=r"tool f cannot be shown .* is no JSON"):
+            member({"type": "string", "default": value})
 
 
 KEYWORDS = (

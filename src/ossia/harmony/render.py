@@ -62,7 +62,7 @@ def without_spent_reasoning(messages: Sequence[Message]) -> Iterator[Message]:
 
 
 def _is_final(message: Message) -> bool:
-    return isinstance(message, Assistant) and message.channel is Channel.FINAL
+    return isinstance(message, Assistant) and message.channel == Channel.FINAL
 
 
 def _is_reasoning(message: Message) -> bool:
@@ -164,9 +164,9 @@ def developer_text(developer: Developer) -> str:
 def _response_format(form: ResponseFormat) -> str:
     try:
         schema = json.dumps(form.schema, ensure_ascii=False, separators=(",", ":"))
-    except RecursionError:
+    except (TypeError, ValueError, RecursionError) as error:
         raise ConversationError(
             f"the response format {form.name!r:.40} cannot be shown to the model: its schema is "
-            "too deep"
+            f"no JSON ({error!s:.80})"
         ) from None
     return f"## {form.name}\n\n{comment(form.description)}{schema}"

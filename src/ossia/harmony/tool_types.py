@@ -20,6 +20,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from ossia.base.errors import ConversationError
 from ossia.harmony.messages import Namespace, Tool
@@ -73,16 +74,17 @@ def _arguments(tool: Tool) -> str:
     try:
         types = _Types(tool.parameters)
         schema = types.resolve(tool.parameters)
-        is_none = not schema or (schema.get("type") == "object" and not _has_members(schema))
+        is_object = schema.get("type") == "object" and not _has_members(schema)
+        is_none = not schema or (is_object and not (schema.get("oneOf") or schema.get("anyOf")))
         return "" if is_none else f"_: {types.write(schema, '')}"
-    except _TooLargeError as error:
+    except _UnshowableError as error:
         raise ConversationError(
             f"the parameters of the tool {tool.name:.64} cannot be shown to the model: {error}"
         ) from None
 
 
-class _TooLargeError(Exception):
-    """A schema has no end that is near enough."""
+class _UnshowableError(Exception):
+    """A schema has no end that is near enough, or holds what is no JSON."""
 
 
 class _Types:
@@ -113,9 +115,9 @@ class _Types:
         self._num_followed += 1
         self._depth += 1
         if self._num_followed > MAX_SCHEMAS:
-            raise _TooLargeError(f"it has more than {MAX_SCHEMAS:,} schemas, references followed")
+            raise _UnshowableError(f"it has more than {MAX_SCHEMAS:,} schemas, references followed")
         if self._depth > MAX_DEPTH:
-            raise _TooLargeError(f"more than {MAX_DEPTH} schemas lie within each other")
+            raise _UnshowableError(f"more than {MAX_DEPTH} schemas lie within each other")
         merged = dict(_mapping(schema))
         while isinstance(reference := merged.pop("$ref", None), str):
             if reference in self._open:
@@ -136,7 +138,9 @@ class _Types:
         head, *names = reference.split("/")
         found: Any = self._root if head == "#" else None
         for name in names:
-            name = name.replace("~1", "/").replace("~0", "~")
+            name = unquote(name).replace("~1", "/").replace("~0", "~")
+            if isinstance(found, list):
+                found = {str(index): each for index, each in enumerate(found)}
             found = found.get(name) if isinstance(found, Mapping) else None
         return _mapping(found)
 
@@ -152,7 +156,7 @@ class _Types:
             )
         if "const" in schema:
             return _literal(schema["const"])
-        if kind is None and (variants := _variants(schema, "anyOf")):
+        if kind in (None, "object") and (variants := _variants(schema, "anyOf")):
             return _union(self.write(variant, indent) for variant in variants)
         if values := _list(schema.get("enum")):
             return _union(map(_literal, values))
@@ -282,7 +286,10 @@ def _variants(schema: Mapping[str, Any], key: str) -> Sequence[Any]:
 
 
 def _literal(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _UnshowableError(f"a value in it is no JSON ({error!s:.80})") from None
 
 
 def _list(value: Any) -> Sequence[Any]:
