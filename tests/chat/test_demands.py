@@ -77,7 +77,16 @@ def test_tools_that_nobody_offers_are_refused(demands, messages, said) -> None:
         rules(demands, messages)
 
 
-@pytest.mark.parametrize("values", [{"reasoning_limit": -1}, {"stop": ("a", "")}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"reasoning_limit": -1},
+        {"stop": ("a", "")},
+        {"stop": "END"},
+        {"tool_choice": "none"},
+        {"tool_choice": "always"},
+    ],
+)
 def test_values_out_of_range_are_refused(values) -> None:
     with pytest.raises(InputError):
         Demands(**values)

@@ -63,6 +63,10 @@ class Demands:
     is_enveloped: bool = True
 
     def __post_init__(self) -> None:
+        if not isinstance(self.tool_choice, ToolChoice | NamedTool):
+            raise InputError(f"{self.tool_choice!r:.40} is no ToolChoice and no NamedTool")
+        if isinstance(self.stop, str):
+            raise InputError(f"stop is a tuple of strings; it is the string {self.stop!r:.40}")
         if self.reasoning_limit is not None and self.reasoning_limit < 0:
             raise InputError(f"reasoning_limit must be at least 0; it is {self.reasoning_limit}")
         if not all(self.stop):
