@@ -165,6 +165,10 @@ SYSTEM_PART = {"type": "system_content"}
             [{"role": "assistant", "tool_calls": [{}]}],
             "expected an object, found nothing",
         ),
+        (
+            [{"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}}],
+            r"messages\[0\].function_call: expected tool_calls",
+        ),
         ({"messages": [USER], "tools": [{"type": "web_search"}]}, "is no kind of tool"),
         ({"messages": [USER], "tools": "f"}, "tools: expected a list, found text"),
         (

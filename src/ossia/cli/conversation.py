@@ -154,6 +154,8 @@ def _chat_answer(
     message: _Json, text: str, where: str, names: ToolNames, callers: dict[str, str]
 ) -> Iterator[Message]:
     """What an assistant's message holds: reasoning, a preamble or an answer, calls."""
+    if message.get("function_call"):
+        raise ConversationError(f"{where}.function_call: expected tool_calls, which replaced it")
     thought = message.get("reasoning_content") or message.get("reasoning")
     if thought:
         yield Assistant(_text(thought, f"{where}.reasoning"), Channel.ANALYSIS)
