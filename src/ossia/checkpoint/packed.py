@@ -89,7 +89,7 @@ def write_packed(
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with _turn(path.parent):
-                if not (path.is_file() and _is_of(path, layout, origin)):
+                if not (path.is_file() and _has_all(path, layout, origin, groups)):
                     _make_room(path, nbytes)
                     with new_file(path, nbytes) as partial:
                         head = header(groups, {_ORIGIN: origin, _LAYOUT: layout}, _PAGE)
@@ -114,16 +114,15 @@ def _turn(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _is_of(path: Path, layout: str, origin: str) -> bool:
-    """Whether a whole packed file of this checkpoint and layout is there."""
+def _has_all(path: Path, layout: str, origin: str, groups: Sequence[Group]) -> bool:
+    """Whether the packed file of this checkpoint and layout is there, and whole."""
     try:
         file = MappedFile(path)
-        metadata = read_metadata(file)
-        return (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) == (origin, layout) and bool(
-            read_header(file)
-        )
+        metadata, found = read_metadata(file), {tensor.name for tensor in read_header(file)}
     except CheckpointError:
         return False
+    is_ours = (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) == (origin, layout)
+    return is_ours and found == {tensor.name for group in groups for tensor in group.tensors}
 
 
 def _make_room(path: Path, nbytes: int) -> None:

@@ -12,7 +12,7 @@ def allocate_pages(num_pages: int, kv_heads: int, head_dim: int) -> KVPages:
     """See ``Ops.allocate_pages``. Untouched pages cost no memory yet."""
     shape = (num_pages, PAGE_SIZE, kv_heads, head_dim)
     try:
-        return KVPages(np.empty(shape, np.float32), np.empty(shape, np.float32))
+        return KVPages(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
     except MemoryError as error:
         needed = 8 * num_pages * PAGE_SIZE * kv_heads * head_dim
         raise ResourceError(
