@@ -79,7 +79,9 @@ class Reading:
         """Whether there are words, and not one thing that makes a header."""
         words = self.rest.split()
         names_something = self.has_channel_token or self.channel or self.recipient
-        return bool(words) and not (names_something or self.content_type or _like(words[0]))
+        if not words or names_something or self.content_type:
+            return False
+        return words[0] not in list(Channel) and (len(words) > 1 or not _like(words[0]))
 
 
 @dataclass(frozen=True)
