@@ -1,10 +1,15 @@
 """An answer's events: from scripts that a model says by its weights."""
 
+from dataclasses import dataclass
+
+import numpy as np
 import pytest
 
+from ossia.base.errors import OssiaError
 from ossia.chat import Citation, Demands, Done, Reason, Settings, Text
-from ossia.chat.respond import Answer
-from ossia.harmony import User
+from ossia.chat.respond import Answer, respond
+from ossia.engine import Request, Sampling
+from ossia.harmony import User, render
 from ossia.tokenizer import load_tokenizer
 
 GREEDY = Settings(temperature=0)
@@ -67,6 +72,38 @@ def test_a_stop_string_ends_the_answer(scripted, stop: str, said: str) -> None:
     assert done.stop_string == (stop if said != "o=k!" else None)
     assert done.reason == ("stop" if said == "o=k!" else "stop_string")
     assert model.engine._full_pool.num_free == model.engine.plan.full_pages
+
+
+@dataclass
+class Failing:
+    """A constraint that allows anything, and fails after so many tokens."""
+
+    count: int
+    is_ready: bool = True
+
+    def mask(self):
+        return np.ones(1 << 10, np.bool_)
+
+    def accept(self, _token_id: int) -> None:
+        self.count -= 1
+        if self.count == 0:
+            raise OssiaError("no more")
+
+
+def test_what_was_held_is_given_out_before_a_failure(scripted, encode_output) -> None:
+    script = "<|channel|>final<|message|>ok!<|return|>"
+    model = scripted(script)
+    num_tokens = len(encode_output(model.tokenizer, script)) - 1
+    request = Request(
+        tuple(render((User("hi"),), model.tokenizer)),
+        Sampling(temperature=0),
+        constraint=Failing(num_tokens),
+    )
+    events = respond(model.engine, model.tokenizer, request, stop=("k!!",))
+    said: list[Text] = []
+    with pytest.raises(OssiaError, match="no more"):
+        said.extend(events)
+    assert "".join(event.text for event in said) == "ok!"
 
 
 def test_a_stop_string_is_not_looked_for_in_reasoning(scripted) -> None:

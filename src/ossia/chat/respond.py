@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 
+from ossia.base.errors import OssiaError
 from ossia.chat.citations import CitationReader, Mark
 from ossia.chat.constraint import AnswerConstraint
 from ossia.chat.events import (
@@ -38,15 +39,19 @@ def respond(
     """
     answer = Answer(tokenizer, stop)
     finish: Finish | None = None
-    with closing(engine.stream(request)) as stream:
-        for made in stream:
-            if not isinstance(made, Token):
-                yield Prefill(made.num_done, made.num_tokens)
-                continue
-            finish = made.finish
-            yield from answer.feed(made.token_id)
-            if answer.is_over:
-                break
+    try:
+        with closing(engine.stream(request)) as stream:
+            for made in stream:
+                if not isinstance(made, Token):
+                    yield Prefill(made.num_done, made.num_tokens)
+                    continue
+                finish = made.finish
+                yield from answer.feed(made.token_id)
+                if answer.is_over:
+                    break
+    except OssiaError:
+        yield from answer.finish()  # what was said so far is not lost with the rest
+        raise
     yield from answer.finish()
     constraint = request.constraint
     yield Done(
