@@ -16,8 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ossia.numerics.arrays import Array, Mxfp4Array, Q8Array, TiledArray
-from ossia.ops.cpu import _kernels, available_instruction_sets, experts, linear, pack
+from ossia.ops.cpu import _kernels, available_instruction_sets, experts, linear
 from ossia.ops.cpu.bandwidth import probe_memory
+from ossia.ops.cpu.pack import pack
 
 COLUMNS, EXPERTS, ACTIVE = 2880, 32, 4
 ROWS = 40_000  # of a dense matrix: 60 MB in MXFP4, 230 MB in bfloat16

@@ -44,7 +44,6 @@ struct Q8Tokens {
     std::int32_t* starts;  // [blocks, tokens]: the columns' sum times minus the weights' offset
     std::size_t tokens;
 };
-constexpr std::size_t kMostTokens = 16;  // that any instruction set takes at once
 
 inline std::size_t num_row_tiles(std::size_t rows) { return (rows + kTileRows - 1) / kTileRows; }
 

@@ -16,7 +16,7 @@ struct Kernels {
     void (*linear_f32_q8w)(const Q8Matrix& weight, const RowsTask& task);
     void (*linear_f32_plainw)(const PlainMatrix& weight, const RowsTask& task);
 
-    // The most tokens that the next kernels take side by side, at most kMostTokens.
+    // The most tokens that the next kernels take side by side.
     std::size_t tokens_at_once;
 
     // rows[t] is token t's x [columns]; fills `tokens` [blocks, ...] for weights of that format.

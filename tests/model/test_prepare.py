@@ -64,7 +64,7 @@ def assert_packed(params: Params, source: Source, is_mapped: bool) -> None:
         leaf, released = name.rpartition(".")[2], source.read(name)
         assert weight.shape == released.shape
         if leaf in MATRICES:
-            expected = cpu.pack(released)
+            (expected,) = cpu.pack_together((released,))
             assert isinstance(weight, TiledArray)
             assert (weight.rows, weight.columns) == (expected.rows, expected.columns)
             np.testing.assert_array_equal(weight.values, expected.values)

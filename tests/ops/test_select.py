@@ -43,13 +43,13 @@ def half_a_backend(monkeypatch: pytest.MonkeyPatch) -> str:
 def test_an_incomplete_backend_is_passed_over_by_name(half_a_backend: str) -> None:
     backend = select_backend()
     assert backend.name != half_a_backend
-    assert "(half lacks 2 of 15 ops: rope, route" in backend.reason
+    assert "(half lacks 2 of 14 ops: rope, route" in backend.reason
 
 
 def test_an_incomplete_backend_that_was_asked_for_is_refused(
     half_a_backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = "backend half lacks 2 of 15 ops: rope, route, so it cannot run a model; "
+    words = "backend half lacks 2 of 14 ops: rope, route, so it cannot run a model; "
     with pytest.raises(BackendError, match=words + "leave --backend out"):
         select_backend(half_a_backend)
     monkeypatch.setenv("OSSIA_BACKEND", half_a_backend)
@@ -61,7 +61,7 @@ def test_no_complete_backend_is_an_error(
     half_a_backend: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(select, "PRIORITY", (half_a_backend,))
-    with pytest.raises(BackendError, match="no backend can run a model here: half lacks 2 of 15"):
+    with pytest.raises(BackendError, match="no backend can run a model here: half lacks 2 of 14"):
         select_backend()
 
 

@@ -173,6 +173,8 @@ def _pack_pieces(source: Source, names: Names, ops: Ops) -> Iterator[tuple[Tiled
     for expert in range(shape[0]) if len(shape) == 3 else (None,):
         released = tuple(source.read(name, expert) for name in names)
         parts = ops.pack_together(released)
-        yield tuple(part for part in parts if isinstance(part, TiledArray))
+        tiled = tuple(part for part in parts if isinstance(part, TiledArray))
+        assert len(tiled) == len(names), "files hold tiles; this backend packs something else"
+        yield tiled
     for array in released:
         hand_back(array)

@@ -37,16 +37,14 @@ class Ops(Protocol):
         """
 
     def packing(self) -> str | None:
-        """The name of the layout that ``pack`` makes now, or None: weights stay as they are."""
-
-    def pack(self, weight: Array) -> Array:
-        """A matrix [out, in], or experts' [experts, out, in], as ``linear`` or ``experts`` read it.
-
-        Only called when ``packing()`` has a name. The result owns its memory.
-        """
+        """The name of the layout that ``pack_together`` makes; None: weights stay as they are."""
 
     def pack_together(self, weights: tuple[Array, ...]) -> tuple[Array, ...]:
-        """``pack`` for matrices of one shape and format that are read together (gate and up)."""
+        """Matrices as ``linear`` or ``experts`` read them fastest, each [out, in] or, of experts,
+        [experts, out, in]. They have one shape and format, and are read together (gate and up).
+
+        Only called when ``packing()`` has a name. The results own their memory.
+        """
 
     def kv_item_bytes(self) -> int:
         """Bytes of one number in the pages that ``allocate_pages`` makes."""

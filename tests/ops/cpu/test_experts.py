@@ -15,7 +15,8 @@ from ossia.numerics.bf16 import round_to_bf16
 from ossia.numerics.dequantize import to_float32
 from ossia.numerics.mxfp4 import quantize
 from ossia.ops import reference
-from ossia.ops.cpu import _kernels, experts, linear, pack, route
+from ossia.ops.cpu import _kernels, experts, linear, route
+from ossia.ops.cpu.pack import pack
 from ossia.ops.spec import SWIGLU_ALPHA
 
 Float64 = NDArray[np.float64]

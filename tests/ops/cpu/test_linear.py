@@ -19,7 +19,8 @@ from ossia.numerics.arrays import Array, Float32, TiledArray
 from ossia.numerics.bf16 import BF16
 from ossia.numerics.dequantize import to_float32
 from ossia.ops import reference
-from ossia.ops.cpu import _kernels, embed, gather_rows, linear, pack
+from ossia.ops.cpu import _kernels, embed, gather_rows, linear
+from ossia.ops.cpu.pack import pack
 
 WEIGHTS: dict[str, Array] = {
     "one": random_mxfp4(1, 1),

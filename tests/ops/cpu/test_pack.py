@@ -12,7 +12,8 @@ from ossia.numerics.arrays import Float32, Mxfp4Array, Q8Array, TiledArray
 from ossia.numerics.bf16 import BF16
 from ossia.numerics.dequantize import to_float32
 from ossia.numerics.tiles import tile, untile
-from ossia.ops.cpu import _kernels, pack, packing
+from ossia.ops.cpu import _kernels, packing
+from ossia.ops.cpu.pack import pack
 
 SHAPES = [(1, 1), (16, 1), (15, 3), (17, 2), (64, 90), (33, 5), (3, 20, 2)]
 """Rows and blocks; the last is experts'."""

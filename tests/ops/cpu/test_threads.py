@@ -12,7 +12,8 @@ import pytest
 from tests.ops.cpu.operands import normal, random_mxfp4
 
 from ossia.base.errors import InputError
-from ossia.ops.cpu import _kernels, linear, pack, threads
+from ossia.ops.cpu import _kernels, linear, threads
+from ossia.ops.cpu.pack import pack
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +153,8 @@ def test_an_idle_pool_uses_no_processor() -> None:
 FORK = """
 import os, signal, sys, threading
 import numpy as np
-from ossia.ops.cpu import _kernels, linear, pack
+from ossia.ops.cpu import _kernels, linear
+from ossia.ops.cpu.pack import pack
 weight = pack(np.random.default_rng(0).standard_normal((320, 960), dtype=np.float32))
 x = np.random.default_rng(1).standard_normal((20, 960), dtype=np.float32)
 _kernels.set_num_threads(3)
@@ -188,7 +190,8 @@ def test_a_forked_child_computes_with_threads_of_its_own() -> None:
 def test_a_process_ends_although_its_pool_waits() -> None:
     program = """
 import numpy as np
-from ossia.ops.cpu import _kernels, linear, pack
+from ossia.ops.cpu import _kernels, linear
+from ossia.ops.cpu.pack import pack
 _kernels.set_num_threads(3)
 linear(np.zeros((200, 960), np.float32), pack(np.zeros((3200, 960), np.float32)))
 """

@@ -9,7 +9,7 @@ from ossia.ops.cpu.experts import experts, route
 from ossia.ops.cpu.instruction_sets import active_instruction_set, available_instruction_sets
 from ossia.ops.cpu.linear import embed, gather_rows, linear
 from ossia.ops.cpu.norm import rms_norm
-from ossia.ops.cpu.pack import pack, pack_together, packing
+from ossia.ops.cpu.pack import pack_together, packing
 from ossia.ops.cpu.rope import rope
 from ossia.ops.cpu.start import start
 
@@ -23,7 +23,6 @@ __all__ = [
     "gather_rows",
     "kv_item_bytes",
     "linear",
-    "pack",
     "pack_together",
     "packing",
     "rms_norm",

@@ -27,16 +27,17 @@ def packing() -> str | None:
 
 
 def pack(weight: Array) -> TiledArray:
-    """See ``Ops.pack``: MXFP4 keeps its bits, Q8_0 its values; all else is rounded to 8 bits.
-
-    Plain numbers get one float16 scale for every 32 columns, as in Q8_0. A block with a number
-    that is none or beyond the format gets a scale that is none, so that results show it.
-    """
+    """``pack_together`` for one matrix, or one of each expert; tiles stay as they are."""
     return weight if isinstance(weight, TiledArray) else pack_together((weight,))[0]
 
 
 def pack_together(weights: tuple[Array, ...]) -> tuple[TiledArray, ...]:
-    """See ``Ops.pack_together``: row tiles of the matrices take turns, one stream to read."""
+    """See ``Ops.pack_together``: row tiles of the matrices take turns, one stream to read.
+
+    MXFP4 keeps its bits, Q8_0 its values; all else is rounded to 8 bits with one float16 scale for
+    every 32 columns, as in Q8_0. A block with a number that is none or beyond the format gets a
+    scale that is none, so that results show it.
+    """
     shape, is_mxfp4 = weights[0].shape, isinstance(weights[0], Mxfp4Array)
     both = np.empty(tiles_shape(shape, is_mxfp4, len(weights)), np.uint8)
     parts = take_apart(both, *shape[-2:])

@@ -9,7 +9,7 @@ from ossia.ops.reference.experts import experts, route
 from ossia.ops.reference.linear import embed, gather_rows, linear
 from ossia.ops.reference.norm import rms_norm
 from ossia.ops.reference.rope import rope
-from ossia.ops.reference.start import kv_item_bytes, pack, pack_together, packing, start
+from ossia.ops.reference.start import kv_item_bytes, pack_together, packing, start
 
 __all__ = [
     "allocate_pages",
@@ -19,7 +19,6 @@ __all__ = [
     "gather_rows",
     "kv_item_bytes",
     "linear",
-    "pack",
     "pack_together",
     "packing",
     "rms_norm",

@@ -13,11 +13,6 @@ def packing() -> str | None:
     return None
 
 
-def pack(weight: Array) -> Array:
-    """See ``Ops.pack``."""
-    return weight
-
-
 def pack_together(weights: tuple[Array, ...]) -> tuple[Array, ...]:
     """See ``Ops.pack_together``."""
     return weights
