@@ -9,7 +9,7 @@ from ossia.base.errors import OssiaError
 from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import TokenizerFiles
 from ossia.checkpoint.synthetic import SyntheticCheckpoint
-from ossia.engine import Engine, Finish, Request, Sampling
+from ossia.engine import End, Engine, Finish, Request, Sampling, Token
 from ossia.model import Config, load_params
 from ossia.ops import reference
 
@@ -80,7 +80,7 @@ def test_rows_beyond_the_mask_are_not_allowed(engine) -> None:
 
 def test_a_stop_token_ends_a_constrained_answer(engine) -> None:
     request = Request((1,), HOT, frozenset([9]), constraint=Cycle([[3], [9]]))
-    assert [t.finish for t in engine.generate(request)] == [None, Finish.STOP]
+    assert [o.finish for o in engine.stream(request) if isinstance(o, End)] == [Finish.STOP]
 
 
 def test_a_slow_mask_holds_up_nobody_and_changes_no_token(engine) -> None:
@@ -92,8 +92,9 @@ def test_a_slow_mask_holds_up_nobody_and_changes_no_token(engine) -> None:
     made: dict[object, list[int]] = {one: [], two: []}
     counts = []
     while one.finish is None or two.finish is None:
-        for sequence, token in engine.step():
-            made[sequence].append(token.token_id)
+        for sequence, output in engine.step():
+            if isinstance(output, Token):
+                made[sequence].append(output.token_id)
         engine.check_integrity()
         counts.append((len(made[one]), len(made[two])))
     assert made == {one: alone, two: free}

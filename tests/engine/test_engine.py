@@ -12,7 +12,7 @@ from ossia.base.errors import InputError
 from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import TokenizerFiles
 from ossia.checkpoint.synthetic import SyntheticCheckpoint
-from ossia.engine import Engine, Finish, Prefill, Request, Sampling, Token
+from ossia.engine import End, Engine, Finish, Prefill, Request, Sampling, Token
 from ossia.engine import engine as engine_module
 from ossia.engine.sampler import sample
 from ossia.model import Config, prepare_params
@@ -92,18 +92,16 @@ def test_a_stop_token_ends_the_answer_and_is_part_of_it(make_engine) -> None:
     prompt = (1, 2, 3)
     free = [t.token_id for t in make_engine().generate(Request(prompt, max_tokens=9))]
     stop = free[4]
-    stopped = list(
-        make_engine().generate(Request(prompt, stop_ids=frozenset([stop]), max_tokens=9))
-    )
-    first = free.index(stop)
-    assert [t.token_id for t in stopped] == free[: first + 1]
-    assert [t.finish for t in stopped] == [None] * first + [Finish.STOP]
+    request = Request(prompt, stop_ids=frozenset([stop]), max_tokens=9)
+    *stopped, end = make_engine().stream(request)
+    assert [t.token_id for t in stopped] == free[: free.index(stop) + 1]
+    assert end == End(Finish.STOP)
 
 
 def test_the_context_ends_an_answer(make_engine) -> None:
-    tokens = list(make_engine(context=40).generate(Request(tuple(range(30)))))
+    *tokens, end = make_engine(context=40).stream(Request(tuple(range(30))))
     assert len(tokens) == 10
-    assert tokens[-1].finish is Finish.LENGTH
+    assert end == End(Finish.LENGTH)
 
 
 def test_closing_the_iterator_frees_the_pages(make_engine) -> None:
@@ -157,8 +155,8 @@ def test_a_long_prompt_says_how_far_it_is(make_engine) -> None:
     engine = make_engine()
     streamed = list(engine.stream(request))
     assert streamed[:2] == [Prefill(512, 1100), Prefill(1024, 1100)]
-    assert all(isinstance(made, Token) for made in streamed[2:])
-    assert list(engine.generate(request)) == streamed[2:]
+    assert all(isinstance(made, Token) for made in streamed[2:-1])
+    assert list(engine.generate(request)) == streamed[2:-1]
 
 
 def test_a_stream_closed_within_the_prompt_frees_the_pages(make_engine) -> None:

@@ -24,7 +24,7 @@ from ossia.chat.events import (
     Usage,
 )
 from ossia.chat.stops import StopStrings
-from ossia.engine import Engine, Finish, Request, Token
+from ossia.engine import End, Engine, Finish, Request, Token
 from ossia.harmony import Channel, Delta, ParsedMessage, Parser
 from ossia.tokenizer import Tokenizer
 
@@ -41,14 +41,18 @@ def respond(
     finish: Finish | None = None
     try:
         with closing(engine.stream(request)) as stream:
-            for made in stream:
-                if not isinstance(made, Token):
-                    yield Prefill(made.num_done, made.num_tokens)
-                    continue
-                finish = made.finish
-                yield from answer.feed(made.token_id)
-                if answer.is_over:
-                    break
+            for output in stream:
+                match output:
+                    case Token(token_id):
+                        yield from answer.feed(token_id)
+                        if answer.is_over:
+                            break
+                    case End(error=OssiaError() as error):
+                        raise error
+                    case End(finish):
+                        pass
+                    case _:
+                        yield Prefill(output.num_done, output.num_tokens)
     except OssiaError:
         yield from answer.finish()  # what was said so far is not lost with the rest
         raise

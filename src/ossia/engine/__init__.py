@@ -5,13 +5,16 @@ Knows nothing of text, harmony or chat; arithmetic is the model's, through one b
 
 from ossia.engine.engine import Engine
 from ossia.engine.memory import MemoryPlan, largest_context, plan_memory
-from ossia.engine.request import Finish, Prefill, Request, Token
+from ossia.engine.request import End, Finish, Logprobs, Output, Prefill, Request, Token
 from ossia.engine.sampler import Sampling
 
 __all__ = [
+    "End",
     "Engine",
     "Finish",
+    "Logprobs",
     "MemoryPlan",
+    "Output",
     "Prefill",
     "Request",
     "Sampling",

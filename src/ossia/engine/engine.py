@@ -14,7 +14,7 @@ from ossia.base.errors import InputError, OssiaError
 from ossia.engine.constraint import allowed_ids, tell
 from ossia.engine.memory import PREFILL_CHUNK, MemoryPlan, plan_memory
 from ossia.engine.pages import PagePool, check_integrity, grow, release, slide
-from ossia.engine.request import Finish, Prefill, Request, Sequence, Token
+from ossia.engine.request import End, Finish, Output, Prefill, Request, Sequence, Token
 from ossia.engine.sampler import sample
 from ossia.model import Config, Params, forward
 from ossia.model.yarn import rope_table
@@ -91,52 +91,50 @@ class Engine:
         release(sequence.full_pages, self._full_pool)
         release(sequence.sliding_pages, self._sliding_pool)
 
-    def step(self) -> list[tuple[Sequence, Token]]:
-        """One pass through the model for everybody; the tokens that it made.
+    def step(self) -> list[tuple[Sequence, Output]]:
+        """One pass through the model for everybody; what it made, and who ended.
 
         A sequence whose mask is still being computed keeps its logits for a later step.
         """
         scheduled = self._schedule()
         if scheduled:
             self._run(scheduled)
-        tokens = self._sample(may_wait=not scheduled)
-        self._finish()
-        return tokens
+        made = self._sample(may_wait=not scheduled)
+        return made + self._finish()
 
     def generate(self, request: Request) -> Generator[Token, None, None]:
         """The tokens that continue one request. Closing the generator cancels it.
 
         Raises:
             InputError: see ``add``.
+            OssiaError: the request failed, after the tokens that it was given.
         """
         with closing(self.stream(request)) as stream:
-            for made in stream:
-                if isinstance(made, Token):
-                    yield made
+            for output in stream:
+                if isinstance(output, Token):
+                    yield output
+                elif isinstance(output, End) and output.error is not None:
+                    raise output.error
 
-    def stream(self, request: Request) -> Generator[Prefill | Token, None, None]:
-        """The same, and before the first token how much of a long prompt is computed.
+    def stream(self, request: Request) -> Generator[Output, None, None]:
+        """The same with all that a request is given; ``End`` comes last.
 
         Raises:
             InputError: see ``add``.
-            OssiaError: the request's constraint failed, after the tokens that it allowed.
         """
         sequence = self.add(request)
         num_prompt = num_given = len(request.prompt_ids)
         try:
             while sequence.finish is None or num_given < len(sequence.token_ids):
                 if num_given < len(sequence.token_ids):
-                    token_id = sequence.token_ids[num_given]
+                    yield Token(sequence.token_ids[num_given])
                     num_given += 1
-                    is_last = num_given - num_prompt == sequence.num_output
-                    yield Token(token_id, sequence.finish if is_last else None)
                     continue
                 num_stored = sequence.num_stored
                 self.step()  # may have made nothing for us, or a neighbour's step something
                 if num_stored < sequence.num_stored < num_prompt:
                     yield Prefill(sequence.num_stored, num_prompt)
-            if sequence.error is not None:
-                raise sequence.error
+            yield End(sequence.finish, error=sequence.error)
         finally:
             self.cancel(sequence)
 
@@ -188,7 +186,7 @@ class Engine:
             if sequence.num_pending == 0:
                 sequence.logits = row
 
-    def _sample(self, *, may_wait: bool) -> list[tuple[Sequence, Token]]:
+    def _sample(self, *, may_wait: bool) -> list[tuple[Sequence, Output]]:
         """The next token of every sequence that is ready; waits for one mask if it may."""
         asked = [sequence for sequence in self._running if sequence.logits is not None]
         ready = [sequence for sequence in asked if sequence.is_ready]
@@ -197,7 +195,7 @@ class Engine:
         for sequence in asked:
             if sequence not in ready and sequence.logits is not None:
                 sequence.logits = sequence.logits.copy()  # the next pass may reuse their memory
-        tokens = []
+        tokens: list[tuple[Sequence, Output]] = []
         for sequence in ready:
             try:
                 token_id = _choose(sequence)
@@ -206,13 +204,18 @@ class Engine:
                     raise
                 sequence.error, sequence.finish = error, Finish.FAILED
                 continue
-            tokens.append((sequence, Token(token_id, sequence.finish)))
+            tokens.append((sequence, Token(token_id)))
         return tokens
 
-    def _finish(self) -> None:
+    def _finish(self) -> list[tuple[Sequence, Output]]:
         """Lets the finished go."""
-        for sequence in [s for s in self._running if s.finish is not None]:
+        ended: list[tuple[Sequence, Output]] = []
+        for sequence in list(self._running):
+            if sequence.finish is None:
+                continue
             self.cancel(sequence)
+            ended.append((sequence, End(sequence.finish, error=sequence.error)))
+        return ended
 
 
 def _choose(sequence: Sequence) -> int:

@@ -9,12 +9,18 @@ from ossia.engine.sampler import Sampling
 from ossia.numerics.arrays import Float32
 
 
+MAX_LOGPROBS = 100
+"""Most alternatives that are reported beside a token."""
+
+
 class Finish(StrEnum):
     """Why a sequence ended."""
 
     STOP = "stop"  # the model sampled a stop token
     LENGTH = "length"  # max_tokens or the context was reached
-    FAILED = "failed"  # its constraint allows no token; the sequence holds the error
+    DEADLINE = "deadline"  # its time was over
+    CLOSED = "closed"  # the engine was shut down meanwhile
+    FAILED = "failed"  # it alone could not go on; the end holds the error
 
 
 @dataclass(frozen=True)
@@ -27,9 +33,17 @@ class Request:
         stop_ids: tokens that end the answer; the one that did is part of the output.
         max_tokens: most tokens to make, at least 1; None is up to the engine's context.
         constraint: says which tokens may come; it has a state, so it serves one request once.
+        boundaries: places in the prompt, in tokens before them, from which another prompt is likely
+            to go on differently: where messages begin. What is kept for the next request ends there.
+        client: whose request it is; clients that wait get equal shares.
+        priority: higher ones go first.
+        timeout: seconds from being queued after which the answer ends where it is.
+        num_logprobs: likeliest tokens reported beside each token, 0 for its own only; None is off.
+        score_prompt: report the log probability of every prompt token too, which computes the
+            whole prompt anew.
 
     Raises:
-        InputError: max_tokens is below 1.
+        InputError: a value is out of its range.
     """
 
     prompt_ids: tuple[int, ...]
@@ -37,10 +51,22 @@ class Request:
     stop_ids: frozenset[int] = frozenset()
     max_tokens: int | None = None
     constraint: Constraint | None = None
+    boundaries: tuple[int, ...] = ()
+    client: str = ""
+    priority: int = 0
+    timeout: float | None = None
+    num_logprobs: int | None = None
+    score_prompt: bool = False
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:
             raise InputError(f"max_tokens must be at least 1; it is {self.max_tokens}")
+        if self.timeout is not None and not self.timeout > 0:
+            raise InputError(f"timeout must be above 0 seconds; it is {self.timeout}")
+        if self.num_logprobs is not None and not 0 <= self.num_logprobs <= MAX_LOGPROBS:
+            raise InputError(
+                f"num_logprobs must be between 0 and {MAX_LOGPROBS}; it is {self.num_logprobs}"
+            )
 
 
 @dataclass(frozen=True)
@@ -52,11 +78,42 @@ class Prefill:
 
 
 @dataclass(frozen=True)
+class Logprobs:
+    """Natural logarithms of what the model itself expected, before any rule of sampling.
+
+    Attributes:
+        logprob: of the token; -inf for one that the model gave no chance.
+        top: the likeliest tokens with theirs, likeliest first.
+    """
+
+    logprob: float
+    top: tuple[tuple[int, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class Token:
-    """One token that the engine made for a request; ``finish`` is set on the last."""
+    """One token that the engine made for a request, or one of its prompt that was scored."""
 
     token_id: int
-    finish: Finish | None = None
+    logprobs: Logprobs | None = None
+
+
+@dataclass(frozen=True)
+class End:
+    """The last that comes of a request.
+
+    Attributes:
+        num_cached: tokens of the prompt that were not computed again.
+        error: why it failed.
+    """
+
+    finish: Finish
+    num_cached: int = 0
+    error: OssiaError | None = None
+
+
+Output = Prefill | Token | End
+"""What a request is given, in this order: how far its prompt is, its tokens, its end."""
 
 
 @dataclass(eq=False)
