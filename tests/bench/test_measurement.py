@@ -79,8 +79,7 @@ def test_stopping_frees_all_pages(model: Path) -> None:
         for _ in range(num_stages):
             next(stages)
         stages.close()
-        assert not bench.engine._running
-        assert not bench.engine._waiting
+        assert not bench.engine.has_work
         bench.engine.check_integrity()
 
 

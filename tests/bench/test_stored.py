@@ -11,6 +11,7 @@ from ossia.checkpoint import open_checkpoint
 from ossia.engine import Engine, Request, Sampling
 from ossia.model import Config, load_params
 from ossia.ops import reference
+from ossia.ops.arrays import NO_PAGE, PAGE_SIZE
 
 
 @pytest.fixture
@@ -44,25 +45,22 @@ def test_with_the_keys_that_a_prompt_left_it_says_what_the_prompt_says(make, len
     computed, ops = make(500)
     expected = run(computed, computed.add(request(length, 40)))
     engine, copies = make(500)
-    for pages in copies.pages:  # the first step below reads them before they are copied
-        pages.keys.fill(0)
-        pages.values.fill(0)
     sequence = add_stored(engine, request(length, 40))
-    # A twin runs the prompt; its pages, full and sliding, become the stored ones.
-    twin, twin_ops = make(500)
+    twin, twin_ops = make(500)  # runs the prompt; its pages, full and sliding, become ours
     twin_sequence = twin.add(request(length, 40))
     while twin_sequence.num_output == 0:
         twin.step()
-    engine.step()  # gives out the pages; what it reads in them is still nothing
+    ours = engine.cache.prefixes.walk(sequence.token_ids)
+    theirs = twin.cache.prefixes.walk(sequence.token_ids)
+    assert len(ours) == len(theirs) == (length - 1) // PAGE_SIZE
+    assert engine.cache.num_known(sequence) == len(ours) * PAGE_SIZE
     for layer, window in enumerate(engine.config.windows):
-        kind = "full_pages" if window is None else "sliding_pages"
-        theirs, ours = getattr(twin_sequence, kind), getattr(sequence, kind)
+        kind = "full_page" if window is None else "sliding_page"
         for source, target in zip(theirs, ours, strict=True):
-            assert (source < 0) == (target < 0)
-            if source >= 0:
-                copies.pages[layer].keys[target] = twin_ops.pages[layer].keys[source]
-                copies.pages[layer].values[target] = twin_ops.pages[layer].values[source]
-    sequence.token_ids[length:] = twin_sequence.token_ids[length:]
+            page, known = getattr(target, kind), getattr(source, kind)
+            if page != NO_PAGE:
+                copies.pages[layer].keys[page] = twin_ops.pages[layer].keys[known]
+                copies.pages[layer].values[page] = twin_ops.pages[layer].values[known]
     assert run(engine, sequence) == expected
     assert ops.pages
 

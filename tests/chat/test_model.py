@@ -41,8 +41,7 @@ def answer(
 def assert_frees_everything(model: ChatModel) -> None:
     engine = model.engine
     engine.check_integrity()
-    assert engine._full_pool.num_free == engine.plan.full_pages
-    assert engine._sliding_pool.num_free == engine.plan.sliding_pages
+    assert not engine.has_work
 
 
 def test_reasoning_and_answer_come_as_their_own_events(scripted) -> None:
@@ -146,7 +145,7 @@ def test_closing_the_answer_frees_its_pages(model, num_events) -> None:
     events = model.respond((User("word " * 260),), Settings(temperature=3.0, seed=1))
     for _ in range(num_events):
         assert not isinstance(next(events), Done | Failed)
-    assert model.engine._full_pool.num_free < model.engine.plan.full_pages
+    assert model.engine.has_work
     events.close()
     assert_frees_everything(model)
     assert list(events) == []

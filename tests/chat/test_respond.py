@@ -71,7 +71,7 @@ def test_a_stop_string_ends_the_answer(scripted, stop: str, said: str) -> None:
     assert "".join(e.text for e in events) == said == done.messages[-1].text
     assert done.stop_string == (stop if said != "o=k!" else None)
     assert done.reason == ("stop" if said == "o=k!" else "stop_string")
-    assert model.engine._full_pool.num_free == model.engine.plan.full_pages
+    assert not model.engine.has_work
 
 
 @dataclass

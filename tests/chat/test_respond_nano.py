@@ -113,7 +113,7 @@ def test_a_stop_string_ends_the_answer_and_not_the_reasoning(nano) -> None:
     assert (done.reason, done.stop_string) == (Reason.STOP_STRING, " = ")
     assert done.messages[-1].text == "27 + 58"
     nano.engine.check_integrity()
-    assert nano.engine._full_pool.num_free == nano.engine.plan.full_pages
+    assert not nano.engine.has_work
 
 
 def test_a_schema_that_cannot_be_enforced_fails_before_a_token(nano) -> None:

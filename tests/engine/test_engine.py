@@ -1,22 +1,44 @@
-"""The engine on small random models: alone or in company, whole or in chunks, the same tokens."""
+"""The engine on small random models: alone or in company, whole or in pieces, the same tokens."""
 
+import random
+import re
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.engine.alone import ids_of, outputs
 
-from ossia.base.errors import InputError
+from ossia.base.errors import BusyError, InputError
 from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import TokenizerFiles
 from ossia.checkpoint.synthetic import SyntheticCheckpoint
-from ossia.engine import End, Engine, Finish, Prefill, Request, Sampling, Token
-from ossia.engine import engine as engine_module
-from ossia.engine.sampler import sample
+from ossia.engine import End, Engine, Finish, Prefill, Request, Sampling, Token, choice
+from ossia.engine.pace import Pace
 from ossia.model import Config, prepare_params
 from ossia.ops.select import select_backend
+
+
+@dataclass
+class Clock:
+    """Time as the tests want it."""
+
+    seconds: float = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@dataclass
+class AnyPace(Pace):
+    """Pieces of prompts of any length."""
+
+    chance: random.Random = field(default_factory=lambda: random.Random(0))
+
+    def prompt_tokens(self, num_decoding: int) -> int:
+        return self.chance.choice([1, 7, 32, 64, 512])
 
 
 @pytest.fixture(scope="module", params=["reference", "cpu"])
@@ -25,106 +47,134 @@ def make_engine(request):
     config = Config.from_mapping(source.config)
     ops = select_backend(request.param).ops
     params = prepare_params(source, config.num_layers, ops).params
-    return lambda context=2048: Engine(params, config, ops, context)
+    return lambda context=2048, **more: Engine(params, config, ops, context, **more)
 
+
+BEGINNINGS = [tuple(i * 7 % 90 for i in range(150)), tuple(i * 11 % 90 for i in range(70)), ()]
 
 requests = st.builds(
-    lambda prompt, seed, temperature, max_tokens: Request(
-        tuple(prompt), Sampling(temperature=temperature, seed=seed), max_tokens=max_tokens
+    lambda beginning, prompt, seed, temperature, max_tokens, client, priority: Request(
+        (*BEGINNINGS[beginning], *prompt),
+        Sampling(temperature=temperature, seed=seed),
+        max_tokens=max_tokens,
+        boundaries=(len(BEGINNINGS[beginning]),),
+        client=client,
+        priority=priority,
     ),
+    st.integers(0, len(BEGINNINGS) - 1),
     st.lists(st.integers(0, 90), min_size=1, max_size=200),
     st.integers(0, 9),
     st.sampled_from([0.0, 1.0]),
-    st.integers(1, 12),
+    st.integers(1, 40),
+    st.sampled_from(["a", "b", "c"]),
+    st.integers(0, 1),
 )
 
 
 @contextmanager
 def recorded():
     """The bits of all logits that tokens were chosen from, by their request's seed and place."""
-    found = {}
+    found: dict[tuple[int, int], bytes] = {}
+    plain = choice.sample
 
-    def record(logits, sampling, position):
-        found[sampling.seed, position] = logits.tobytes()
-        return sample(logits, sampling, position)
+    def record(logits, sampling, position, *more):
+        bits = logits.tobytes()
+        assert found.setdefault((sampling.seed, position), bits) == bits
+        return plain(logits, sampling, position, *more)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "sample", record)
+        patch.setattr(choice, "sample", record)
         yield found
 
 
-@given(st.lists(requests, min_size=2, max_size=4), st.lists(st.integers(0, 3), max_size=4))
-@settings(max_examples=12, deadline=None)
+@given(
+    st.lists(requests, min_size=2, max_size=7),
+    st.randoms(use_true_random=False),
+    st.integers(512, 900),
+)
+@settings(max_examples=40, deadline=None)
 def test_a_request_in_company_gets_the_logits_and_tokens_it_gets_alone(
-    make_engine, asked, cancelled
+    make_engine, asked, chance, room
 ):
     asked = [
         replace(request, sampling=replace(request.sampling, seed=10 * seed + request.sampling.seed))
         for seed, request in enumerate(asked)
     ]
     with recorded() as logits_alone:
-        alone = [[token.token_id for token in make_engine().generate(request)] for request in asked]
+        alone = [ids_of(make_engine(), request) for request in asked]
     with recorded() as logits_in_company:
-        in_company(make_engine, asked, cancelled, alone)
+        in_company(make_engine(context=room), asked, alone, chance)
     assert logits_in_company.items() <= logits_alone.items()
 
 
-def in_company(make_engine, asked, cancelled, alone):
-    engine = make_engine(context=512)  # too small for all at once: some wait
-    sequences = [engine.add(request) for request in asked]
-    dropped = {index for index in cancelled if index < len(asked)}
-    for _ in range(300):
-        engine.step()
+def in_company(engine: Engine, asked: list[Request], alone: list[list[int]], chance) -> None:
+    """Requests come, are cancelled, paused and preempted, at random, with too few pages."""
+    engine._scheduler._pace = AnyPace(chance=chance)
+    to_come, made, fate = list(range(len(asked))), {}, {}
+    while to_come or engine.has_work or any(s.is_paused for s in made):
+        if to_come and chance.random() < 0.3:
+            index = to_come.pop()
+            sequence = engine.add(asked[index])
+            made[sequence], fate[sequence] = [], index
+        for sequence in list(made):
+            if chance.random() < 0.01:
+                engine.cancel(sequence)
+                del made[sequence]
+            elif sequence.is_paused or chance.random() < 0.02:
+                sequence.is_paused = chance.random() < 0.5
+        for sequence, output in engine.step():
+            if isinstance(output, Token):
+                made[sequence].append(output.token_id)
+            elif isinstance(output, End):
+                assert output.finish is Finish.LENGTH
+                assert made.pop(sequence) == alone[fate[sequence]]
         engine.check_integrity()
-        for index in dropped:
-            engine.cancel(sequences[index])
-        if all(s.finish or i in dropped for i, s in enumerate(sequences)):
-            break
-    for index, sequence in enumerate(sequences):
-        made = sequence.token_ids[len(sequence.request.prompt_ids) :]
-        if index not in dropped:
-            assert made == alone[index]
-    assert engine._full_pool.num_free == engine.plan.full_pages
-    assert engine._sliding_pool.num_free == engine.plan.sliding_pages
+    assert not made
+    assert sum(engine.metrics.ends.values()) == len(asked)
+
+
+def test_company_is_tried_with_preemption_and_known_beginnings(make_engine) -> None:
+    """The property above is worth what happens in it."""
+    asked = [
+        Request((*BEGINNINGS[0], i, *range(60)), Sampling(seed=i), max_tokens=90, boundaries=(150,))
+        for i in range(6)
+    ]
+    alone = [ids_of(make_engine(), request) for request in asked]
+    engine = make_engine(context=512)
+    in_company(engine, asked, alone, random.Random(3))
+    assert engine.metrics.num_preempted > 0
+    assert engine.metrics.cached_tokens > 0
+    assert engine.metrics.num_evicted > 0
 
 
 def test_a_stop_token_ends_the_answer_and_is_part_of_it(make_engine) -> None:
     prompt = (1, 2, 3)
-    free = [t.token_id for t in make_engine().generate(Request(prompt, max_tokens=9))]
+    free = ids_of(make_engine(), Request(prompt, max_tokens=9))
     stop = free[4]
     request = Request(prompt, stop_ids=frozenset([stop]), max_tokens=9)
-    *stopped, end = make_engine().stream(request)
+    *stopped, end = outputs(make_engine(), request)
     assert [t.token_id for t in stopped] == free[: free.index(stop) + 1]
     assert end == End(Finish.STOP)
 
 
 def test_the_context_ends_an_answer(make_engine) -> None:
-    *tokens, end = make_engine(context=40).stream(Request(tuple(range(30))))
+    *tokens, end = outputs(make_engine(context=40), Request(tuple(range(30))))
     assert len(tokens) == 10
     assert end == End(Finish.LENGTH)
 
 
-def test_closing_the_iterator_frees_the_pages(make_engine) -> None:
+@pytest.mark.parametrize("num_steps", [0, 1, 2, 5])
+def test_cancelling_frees_everything_at_any_moment(make_engine, num_steps: int) -> None:
     engine = make_engine()
-    answer = engine.generate(Request(tuple(range(50))))
-    next(answer)
-    assert engine._full_pool.num_free < engine.plan.full_pages
-    answer.close()
-    engine.check_integrity()
-    assert engine._full_pool.num_free == engine.plan.full_pages
+    sequence = engine.add(Request(tuple(i % 90 for i in range(600)), max_tokens=9))
+    for _ in range(num_steps):
+        engine.step()
+    for _ in range(2):  # twice is once
+        engine.cancel(sequence)
+        engine.check_integrity()
+    assert not engine.has_work
     assert engine.step() == []
-
-
-def test_two_iterators_share_the_engine_and_lose_nothing(make_engine) -> None:
-    first, second = Request((1, 2, 3), max_tokens=8), Request((9,) * 40, max_tokens=5)
-    alone = [[t.token_id for t in make_engine().generate(r)] for r in (first, second)]
-    engine = make_engine()
-    one, two = engine.generate(first), engine.generate(second)
-    ids: list[list[int]] = [[], []]
-    for _ in range(8):
-        for out, stream in zip(ids, (one, two), strict=True):
-            out.extend(token.token_id for token in [next(stream, None)] if token)
-    assert ids == alone
+    assert engine.metrics.ends == {"cancelled": 1}
 
 
 @pytest.mark.parametrize(
@@ -132,38 +182,229 @@ def test_two_iterators_share_the_engine_and_lose_nothing(make_engine) -> None:
     [((), "empty"), ((0,) * 64, "64 tokens long.*--context"), ((0, 10**6), "another model")],
 )
 def test_prompts_that_cannot_be_run_are_refused(make_engine, prompt, words) -> None:
+    engine = make_engine(context=64)
     with pytest.raises(InputError, match=words):
-        make_engine(context=64).add(Request(prompt))
+        engine.add(Request(prompt))
+    assert engine.metrics.num_requests == 0
 
 
-def test_long_prompts_run_in_chunks_and_windows_slide(make_engine) -> None:
-    prompt = tuple(np.random.default_rng(0).integers(0, 90, 1500).tolist())
-    engine = make_engine()
-    sequence = engine.add(Request(prompt, Sampling(temperature=0), max_tokens=3))
-    steps = 0
-    while sequence.finish is None:
-        engine.step()
-        engine.check_integrity()
-        steps += 1
-    assert steps == 3 + 2  # three chunks of up to 512, the last of which gives the first token
-    held_by_window = engine.plan.sliding_pages
-    assert held_by_window < engine.plan.full_pages
+def test_too_many_are_refused_in_words(make_engine) -> None:
+    engine = make_engine(max_waiting=3)
+    for _ in range(3):
+        engine.add(Request((1,), max_tokens=1))
+    with pytest.raises(BusyError, match="3 requests wait"):
+        engine.add(Request((1,), max_tokens=1))
+    engine.step()
+    assert engine.add(Request((1,), max_tokens=1))
 
 
 def test_a_long_prompt_says_how_far_it_is(make_engine) -> None:
     request = Request(tuple(i % 90 for i in range(1100)), Sampling(temperature=0), max_tokens=2)
-    engine = make_engine()
-    streamed = list(engine.stream(request))
-    assert streamed[:2] == [Prefill(512, 1100), Prefill(1024, 1100)]
-    assert all(isinstance(made, Token) for made in streamed[2:-1])
-    assert list(engine.generate(request)) == streamed[2:-1]
+    made = outputs(make_engine(), request)
+    assert made[:2] == [Prefill(512, 1100), Prefill(1024, 1100)]
+    assert [type(output) for output in made[2:]] == [Token, Token, End]
 
 
-def test_a_stream_closed_within_the_prompt_frees_the_pages(make_engine) -> None:
+def test_the_window_holds_few_pages_however_long_the_prompt(make_engine) -> None:
     engine = make_engine()
-    stream = engine.stream(Request((1,) * 1100))
-    assert next(stream) == Prefill(512, 1100)
-    stream.close()
+    sequence = engine.add(Request(tuple(i % 90 for i in range(1500)), max_tokens=3))
+    while sequence.num_output == 0:
+        engine.step()
+    assert sum(page >= 0 for page in sequence.sliding_pages) <= 5
+    assert engine.plan.sliding_pages < engine.plan.full_pages
+
+
+def test_the_next_turn_computes_only_what_is_new(make_engine) -> None:
+    prompt = tuple(i % 90 for i in range(1000))
+    engine = make_engine()
+    answer = ids_of(engine, Request(prompt, max_tokens=200))
+    whole = (*prompt, *answer, 5, 6, 7)
+    again = Request(whole, max_tokens=5)
+    assert ids_of(engine, again) == ids_of(make_engine(), again)
+    *_, end = outputs(engine, again)
+    assert end.num_cached == 1184  # all whole pages
+    # The reasoning was dropped: what follows the first prompt is another text.
+    dropped = Request((*prompt, *range(40, 80)), max_tokens=5)
+    *_, end = outputs(engine, dropped)
+    assert end.num_cached == 992
+    assert ids_of(engine, dropped) == ids_of(make_engine(), dropped)
+
+
+def test_choices_share_one_prefill(make_engine) -> None:
+    prompt = tuple(i % 90 for i in range(600))
+    asked = [Request(prompt, Sampling(seed=seed), max_tokens=4) for seed in range(5)]
+    engine = make_engine(context=4096)
+    sequences = [engine.add(request) for request in asked]
+    while engine.has_work:
+        engine.step()
+    assert engine.metrics.step_tokens < 600 + 4 * 32 + 5 * 4
+    assert [s.token_ids[600:] for s in sequences] == [ids_of(make_engine(), r) for r in asked]
+
+
+def test_ten_agents_compute_their_common_instructions_once(make_engine) -> None:
+    head = tuple(i % 90 for i in range(320))
+    asked = [
+        Request((*head, *[seed] * 40), Sampling(seed=seed), max_tokens=4, boundaries=(320,))
+        for seed in range(10)
+    ]
+    engine = make_engine(context=4096)
+    for request in asked:
+        engine.add(request)
+    while engine.has_work:
+        engine.step()
+        engine.check_integrity()
+    assert engine.metrics.step_tokens < 320 + 10 * (40 + 4)
+
+
+def test_who_waits_for_a_token_waits_for_a_piece_of_a_prompt_only(make_engine) -> None:
+    engine = make_engine(context=4096)
+    one = engine.add(Request((1, 2, 3), max_tokens=200))
+    while one.num_output == 0:
+        engine.step()
+    long = engine.add(Request(tuple(i % 90 for i in range(3000)), max_tokens=1))
+    num_output = one.num_output
+    while long.num_output == 0 and one.finish is None:
+        stored = long.num_stored
+        engine.step()
+        assert long.num_stored - stored <= 512
+        assert one.num_output == (num_output := num_output + 1)
+
+
+def test_clients_get_equal_shares(make_engine) -> None:
+    """One client asks for a hundred things, another then for one."""
+    engine = make_engine(context=512, max_running=2)
+    for index in range(20):
+        engine.add(Request((index, 2, 3), max_tokens=5, client="busy"))
+    other = engine.add(Request((9, 9), max_tokens=5, client="other"))
+    num_ended = 0
+    while other.finish is None:
+        num_ended += sum(isinstance(output, End) for _, output in engine.step())
+    assert num_ended <= 4
+
+
+def test_priority_goes_first_and_takes_pages(make_engine) -> None:
+    engine = make_engine(context=512)
+    low = engine.add(Request((1,) * 300, max_tokens=150))
+    while low.num_output < 5:
+        engine.step()
+    high = engine.add(Request((2,) * 300, max_tokens=4, priority=1))
+    while high.finish is None:
+        engine.step()
+        engine.check_integrity()
+    assert low.finish is None
+    assert engine.metrics.num_preempted == 1
+    while low.finish is None:
+        engine.step()
+    assert low.token_ids[300:] == ids_of(make_engine(), low.request)
+
+
+def test_a_deadline_ends_an_answer_where_it_is(make_engine) -> None:
+    clock = Clock()
+    engine = make_engine(clock=clock)
+    sequence = engine.add(Request((1, 2), timeout=10))
+    waiting = engine.add(Request((1, 2), timeout=30))
+    made = []
+    for clock.seconds in (0, 5, 9, 11):
+        made += [output for owner, output in engine.step() if owner is sequence]
+    *tokens, end = made
+    assert len(tokens) == 3
+    assert end == End(Finish.DEADLINE)
+    clock.seconds = 31
+    assert (waiting, End(Finish.DEADLINE)) in engine.step()
     engine.check_integrity()
-    assert engine._full_pool.num_free == engine.plan.full_pages
-    assert engine._sliding_pool.num_free == engine.plan.sliding_pages
+
+
+def test_who_is_paused_waits_and_goes_on_as_if_nothing_had_been(make_engine) -> None:
+    engine = make_engine()
+    asked = [Request((1, 2), max_tokens=9), Request((5,) * 40, max_tokens=9)]
+    one, two = (engine.add(request) for request in asked)
+    engine.step()
+    engine.pause(one)
+    while two.finish is None:
+        engine.step()
+    assert one.num_output == 1
+    assert not engine.has_work
+    engine.resume(one)
+    while one.finish is None:
+        engine.step()
+    assert one.token_ids[2:] == ids_of(make_engine(), asked[0])
+
+
+def test_slow_readers_cannot_keep_others_out(make_engine) -> None:
+    engine = make_engine(context=256)
+    slow = engine.add(Request((1,) * 200, max_tokens=20))
+    while slow.num_output < 2:
+        engine.step()
+    engine.pause(slow)
+    other = Request((2,) * 200, max_tokens=4)
+    sequence = engine.add(other)
+    while sequence.finish is None:
+        engine.step()
+        engine.check_integrity()
+    engine.resume(slow)
+    while slow.finish is None:
+        engine.step()
+    assert slow.token_ids[200:] == ids_of(make_engine(), slow.request)
+
+
+class Breaking:
+    """Ops that fail whenever a certain token is in the batch."""
+
+    def __init__(self, ops, token_id: int, error: Exception) -> None:
+        self._ops, self._token_id, self._error = ops, token_id, error
+
+    def __getattr__(self, name: str):
+        return getattr(self._ops, name)
+
+    def embed(self, embedding, token_ids):
+        if self._token_id in token_ids:
+            raise self._error
+        return self._ops.embed(embedding, token_ids)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(ValueError("a bug"), "inside ossia .*a bug"), (MemoryError(), "more memory than is free")],
+)
+def test_a_failure_in_one_request_fails_that_request_alone(make_engine, error, words) -> None:
+    engine = make_engine()
+    good = Request((1, 2, 3), Sampling(temperature=0), max_tokens=6)
+    alone = ids_of(make_engine(), good)
+    bad_token = next(i for i in range(90) if i not in {1, 2, 3, *alone})
+    engine._ops = Breaking(engine._ops, bad_token, error)
+    one, bad = engine.add(good), engine.add(Request((4, bad_token), max_tokens=5))
+    ends = {}
+    while engine.has_work:
+        ends |= {owner: output for owner, output in engine.step() if isinstance(output, End)}
+        engine.check_integrity()
+    assert ends[bad].finish is Finish.FAILED
+    assert re.search(words, str(ends[bad].error))
+    assert ends[one].finish is Finish.LENGTH
+    assert one.token_ids[3:] == alone
+
+
+def test_prompts_are_scored_token_by_token(make_engine) -> None:
+    prompt = tuple(i * 13 % 90 for i in range(100))
+    engine = make_engine()
+    ids_of(engine, Request(prompt, max_tokens=1))  # what is known is computed again all the same
+    request = Request(prompt, Sampling(temperature=0), max_tokens=2, num_logprobs=3)
+    *made, end = outputs(engine, replace(request, score_prompt=True))
+    tokens = [output for output in made if isinstance(output, Token)]
+    assert tuple(t.token_id for t in tokens[:100]) == prompt
+    assert tokens[0].logprobs is None
+    assert end.num_cached == 0
+    for length in (1, 40, 99):  # the same as a shorter prompt says of its next token
+        *_, _ = shorter = outputs(make_engine(), replace(request, prompt_ids=prompt[:length]))
+        first = next(output for output in shorter if isinstance(output, Token))
+        assert first.logprobs.top == tokens[length].logprobs.top
+    expected = outputs(make_engine(), request)
+    assert tokens[100:] == [output for output in expected if isinstance(output, Token)]
+
+
+def test_memory_for_more_conversations_is_planned(make_engine) -> None:
+    one = make_engine(context=512)
+    many = make_engine(context=512, kv_bytes=10 * one.plan.kv_bytes)
+    assert one.plan.num_conversations(512, 128) == 1
+    assert many.plan.num_conversations(512, 128) >= 8
+    assert many.plan.kv_bytes <= 10 * one.plan.kv_bytes
+    assert np.prod(many.cache.layers[0].keys.shape) > np.prod(one.cache.layers[0].keys.shape)

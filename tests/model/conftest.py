@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ossia.engine import Engine, Request
-from ossia.engine.engine import make_batch
-from ossia.engine.pages import grow, slide
+from ossia.engine.batching import make_batch
+from ossia.engine.scheduler import Scheduled
 from ossia.model import Config, Params, forward
 from ossia.model.yarn import rope_table
 from ossia.numerics.arrays import Float32
@@ -33,18 +33,13 @@ def all_logits() -> AllLogits:
         rope = rope_table(config.rope, config.head_dim)
         logits = []
         for length in chunks or [len(token_ids)]:
-            stored = sequence.num_stored + length
-            grow(sequence.full_pages, engine._full_pool, stored)
-            if config.window:
-                needed = max(0, -(-stored // 32) - len(sequence.sliding_pages))
-                assert needed <= engine._sliding_pool.num_free, "chunks too long for the window"
-                grow(sequence.sliding_pages, engine._sliding_pool, stored)
-            batch = make_batch([(sequence, length)])
+            grown = engine.cache.grow(sequence, sequence.num_stored + length)
+            assert grown, "chunks too long for the window"
+            batch = make_batch([Scheduled(sequence, length)])
             batch = replace(batch, output_rows=np.arange(length, dtype=np.int32))
-            logits.append(forward(params, config, rope, batch, engine._kv, ops))
+            logits.append(forward(params, config, rope, batch, engine.cache.layers, ops))
             sequence.num_stored += length
-            if config.window:
-                slide(sequence, engine._sliding_pool, config.window)
+            engine.cache.advance(sequence)
         return np.concatenate(logits)
 
     return run

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from ossia.checkpoint import Layout, SyntheticCheckpoint, SyntheticShape, convert, open_checkpoint
 from ossia.engine import Engine, Request
-from ossia.engine.engine import make_batch
-from ossia.engine.pages import grow
+from ossia.engine.batching import make_batch
+from ossia.engine.scheduler import Scheduled
 from ossia.model import Config, Params, forward, prepare_params
 from ossia.model.yarn import rope_table
 from ossia.numerics.bf16 import BF16
@@ -93,12 +93,11 @@ def test_sequences_of_one_batch_do_not_see_each_other(
     engine = Engine(params, config, ops, context=400)
     sequences = [engine.add(Request(tuple(ids))) for ids in prompts]
     for sequence, ids in zip(sequences, prompts, strict=True):
-        grow(sequence.full_pages, engine._full_pool, len(ids))
-        grow(sequence.sliding_pages, engine._sliding_pool, len(ids))
-    batch = make_batch([(s, len(ids)) for s, ids in zip(sequences, prompts, strict=True)])
+        assert engine.cache.grow(sequence, len(ids))
+    batch = make_batch([Scheduled(s, len(ids)) for s, ids in zip(sequences, prompts, strict=True)])
     batch = replace(batch, output_rows=np.arange(271, dtype=np.int32))
     rope = rope_table(config.rope, config.head_dim)
-    logits = forward(params, config, rope, batch, engine._kv, ops)
+    logits = forward(params, config, rope, batch, engine.cache.layers, ops)
     np.testing.assert_array_equal(logits[70:270], one_pass)
     np.testing.assert_array_equal(logits[:70], all_logits(params, config, prompts[0]))
 

@@ -6,6 +6,7 @@
     │   ├── TokenizerError      a vocabulary is missing, broken, or lacks a needed token
     │   └── ConversationError   messages that the harmony format cannot express
     ├── ResourceError           not enough disk, memory or address space; exit code 2
+    │   └── BusyError           too many requests wait already; the same one may work later
     └── BackendError            no way to compute on this machine as asked; exit code 2
 
 A message is one or two lines, written for the person at the keyboard: the command line prints it
@@ -41,6 +42,10 @@ class ResourceError(OssiaError):
     """The machine lacks the disk or the memory for what was asked."""
 
     exit_code = 2
+
+
+class BusyError(ResourceError):
+    """More requests wait than are taken: trying again later may work."""
 
 
 class BackendError(OssiaError):

@@ -9,9 +9,10 @@ from collections.abc import Sequence as Layers
 import numpy as np
 
 from ossia.engine import Engine, Request
+from ossia.engine.memory import PREFILL_CHUNK
 from ossia.engine.request import Sequence
 from ossia.model import Config
-from ossia.ops.arrays import NO_PAGE, PAGE_SIZE, KVPages, PageTable
+from ossia.ops.arrays import PAGE_SIZE, KVPages, PageTable
 from ossia.ops.spec import Ops
 
 _PAGES_AT_ONCE = 32
@@ -34,7 +35,7 @@ def fill_pages(config: Config, pages: Layers[KVPages], ops: Ops) -> None:
 
 
 def add_stored(engine: Engine, request: Request) -> Sequence:
-    """Queues a request as if all its prompt but the last token had been computed.
+    """Queues a request whose prompt the engine takes for known already, to its last whole page.
 
     Its keys and values are what the engine's pages happen to hold.
 
@@ -42,8 +43,12 @@ def add_stored(engine: Engine, request: Request) -> Sequence:
         InputError: see ``Engine.add``.
     """
     sequence = engine.add(request)
-    sequence.num_stored = len(request.prompt_ids) - 1
-    if window := engine.config.window:  # pages before the window would be free again
-        first_visible = max(0, sequence.num_stored - window + 1)
-        sequence.sliding_pages = [NO_PAGE] * (first_visible // PAGE_SIZE)
+    earlier = Sequence(request, list(request.prompt_ids), sequence.capacity)
+    while earlier.num_pending > 1:
+        num_tokens = min(PREFILL_CHUNK, earlier.num_pending - 1)
+        has_grown = engine.cache.grow(earlier, earlier.num_stored + num_tokens)
+        assert has_grown, "the engine has room for one conversation"
+        earlier.num_stored += num_tokens
+        engine.cache.advance(earlier)
+    engine.cache.release(earlier)
     return sequence

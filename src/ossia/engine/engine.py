@@ -1,66 +1,305 @@
 """The engine's loop: schedule, run, sample, finish.
 
-Knows sequences of token ids and the pages that hold them. A request is admitted when the pages for
-its longest possible answer are free, so it never has to be evicted; others wait in order.
+Knows sequences of token ids, and whom the parts beside it serve: ``scheduler`` says who runs,
+``kv_cache`` where keys and values lie, ``choice`` what comes next. A sequence's tokens depend on
+its request alone: neither on who else is here, nor on pieces, drafts, or what was known already.
 """
 
-from collections import deque
-from collections.abc import Generator
-from contextlib import closing
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator
+from itertools import accumulate, zip_longest
 
-import numpy as np
-
-from ossia.base.errors import InputError, OssiaError
-from ossia.engine.constraint import allowed_ids, tell
-from ossia.engine.memory import PREFILL_CHUNK, MemoryPlan, plan_memory
-from ossia.engine.pages import PagePool, check_integrity, grow, release, slide
+from ossia.base.errors import InputError
+from ossia.engine.batching import make_batch, wanted_rows
+from ossia.engine.choice import failing_alone, is_ready, next_token, scores, take_forced
+from ossia.engine.kv_cache import KVCache, snapshot_pages
+from ossia.engine.memory import MemoryPlan, plan_memory
+from ossia.engine.metrics import CANCELLED, Metrics
+from ossia.engine.pace import Pace
 from ossia.engine.request import End, Finish, Output, Prefill, Request, Sequence, Token
-from ossia.engine.sampler import sample
+from ossia.engine.scheduler import Scheduled, Scheduler
 from ossia.model import Config, Params, forward
 from ossia.model.yarn import rope_table
-from ossia.numerics.arrays import Int32
-from ossia.ops.arrays import NO_PAGE, PAGE_SIZE, Batch, PageTable
+from ossia.numerics.arrays import Float32
+from ossia.ops.arrays import Batch
 from ossia.ops.spec import Ops
 
-Scheduled = list[tuple[Sequence, int]]
-"""Sequences of this step, each with how many of its pending tokens are run."""
+MAX_RUNNING = 64
+"""Sequences that hold pages at the same time, when nothing is said."""
+
+MAX_WAITING = 1024
+"""Sequences that may wait for that."""
+
+Made = list[tuple[Sequence, Output]]
+"""What a step gave to whom."""
 
 
 class Engine:
     """Continues token sequences with one model on one backend.
 
     Args:
-        context: tokens, prompt and answer together, that the KV cache has room for.
+        context: tokens that one conversation may fill, prompt and answer together.
+        kv_bytes: memory for keys and values of all conversations; None is what one needs.
+        clock: seconds, from which deadlines and the pace are counted.
 
     Raises:
         ResourceError: the KV cache does not fit in memory.
     """
 
-    def __init__(self, params: Params, config: Config, ops: Ops, context: int) -> None:
+    def __init__(
+        self,
+        params: Params,
+        config: Config,
+        ops: Ops,
+        context: int,
+        *,
+        kv_bytes: int | None = None,
+        max_running: int = MAX_RUNNING,
+        max_waiting: int = MAX_WAITING,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.config = config
         self.context = context
-        self.plan: MemoryPlan = plan_memory(config, context, ops.kv_item_bytes())
-        self._params = params
-        self._ops = ops
+        self.plan: MemoryPlan = plan_memory(config, context, ops.kv_item_bytes(), kv_bytes)
+        self.cache = KVCache(config, self.plan, ops)
+        self._params, self._ops, self._clock = params, ops, clock
         self._rope = rope_table(config.rope, config.head_dim)
-        self._full_pool = PagePool(self.plan.full_pages)
-        self._sliding_pool = PagePool(self.plan.sliding_pages)
-        self._kv = [
-            ops.allocate_pages(
-                self.plan.full_pages if window is None else self.plan.sliding_pages,
-                config.kv_heads,
-                config.head_dim,
-            )
-            for window in config.windows
-        ]
-        self._waiting: deque[Sequence] = deque()
-        self._running: list[Sequence] = []
+        self._pace = Pace()
+        self._scheduler = Scheduler(self.cache, self._pace, max_running, max_waiting)
+        self._metrics = Metrics()
+
+    @property
+    def has_work(self) -> bool:
+        """Whether a step would do anything."""
+        under_way = (*self._scheduler.running, *self._scheduler.waiting)
+        return any(not sequence.is_paused or sequence.finish for sequence in under_way)
+
+    @property
+    def num_running(self) -> int:
+        """Sequences that hold pages."""
+        return len(self._scheduler.running)
+
+    @property
+    def num_waiting(self) -> int:
+        """Sequences that wait for their turn."""
+        return len(self._scheduler.waiting)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What was done so far."""
+        self._metrics.num_preempted = self._scheduler.num_preempted
+        self._metrics.num_evicted = self.cache.num_evicted
+        return self._metrics
 
     def add(self, request: Request) -> Sequence:
         """Queues a request.
 
         Raises:
             InputError: the prompt is empty, holds an unknown id, or leaves no room for an answer.
+            BusyError: too many wait already.
+        """
+        self._check(request)
+        num_prompt = len(request.prompt_ids)
+        most = self.context - num_prompt if request.max_tokens is None else request.max_tokens
+        boundaries = (*request.boundaries, num_prompt - 1, num_prompt)
+        sequence = Sequence(
+            request,
+            list(request.prompt_ids),
+            capacity=min(self.context, num_prompt + most),
+            arrival=self._metrics.num_requests,
+            deadline=self._clock() + (request.timeout or float("inf")),
+            boundaries=boundaries,
+            snapshot_pages=snapshot_pages(boundaries, self.config.window),
+        )
+        self._scheduler.add(sequence)
+        self._metrics.num_requests += 1
+        return sequence
+
+    def cancel(self, sequence: Sequence) -> None:
+        """Forgets a sequence, at whatever point it is, and frees its pages."""
+        if sequence in self._scheduler.running or sequence in self._scheduler.waiting:
+            self._remove(sequence, CANCELLED)
+
+    def pause(self, sequence: Sequence) -> None:
+        """Lets a sequence make no tokens until ``resume``: its reader is slow."""
+        sequence.is_paused = True
+
+    def resume(self, sequence: Sequence) -> None:
+        """Ends a pause."""
+        sequence.is_paused = False
+
+    def step(self) -> Made:
+        """One pass through the model for everybody; what it made, and who ended.
+
+        A sequence whose mask is still being computed keeps its logits for a later step.
+        """
+        made = self._jump()
+        scheduled = self._schedule()
+        made += self._run(scheduled) if scheduled else []
+        made += self._sample(may_wait=not scheduled)
+        return made + self._finish()
+
+    def close(self) -> None:
+        """Lets everything go; what was computed is kept where it survives."""
+        for sequence in (*self._scheduler.running, *self._scheduler.waiting):
+            self.cancel(sequence)
+
+    def stream(self, request: Request) -> Generator[Output, None, None]:  # TODO bridge until the service is in
+        sequence = self.add(request)
+        try:
+            while True:
+                for owner, output in self.step():
+                    if owner is sequence:
+                        yield output
+                        if isinstance(output, End):
+                            return
+        finally:
+            self.cancel(sequence)
+
+    def check_integrity(self) -> None:
+        """For tests: every page and every request is accounted for.
+
+        Raises:
+            AssertionError: it is not so.
+        """
+        running, waiting = self._scheduler.running, self._scheduler.waiting
+        assert not any(sequence.full_pages or sequence.sliding_pages for sequence in waiting)
+        assert set(self._scheduler.served) == {s.request.client for s in (*running, *waiting)}
+        self.cache.check_integrity(running)
+        num_under_way = len(running) + len(waiting)
+        assert self._metrics.num_requests == sum(self._metrics.ends.values()) + num_under_way
+
+    def _jump(self) -> Made:
+        """Tokens that leave no choice join those before them, to be run in the same pass."""
+        made: Made = []
+        for sequence in self._scheduler.running:
+            if sequence.logits is None and sequence.num_output and not sequence.is_paused:
+                with failing_alone(sequence):
+                    forced = take_forced(sequence, self.config.vocabulary)
+                    made += [(sequence, token) for token in forced]
+        self._metrics.output_tokens += len(made)
+        self._metrics.forced_tokens += len(made)
+        return made
+
+    def _schedule(self) -> list[Scheduled]:
+        """Whose tokens are run in this step. Who is over its time is not among them."""
+        now = self._clock()
+        for sequence in (*self._scheduler.running, *self._scheduler.waiting):
+            if now > sequence.deadline and sequence.finish is None:
+                sequence.finish = Finish.DEADLINE
+        return self._scheduler.schedule()
+
+    def _run(self, scheduled: list[Scheduled]) -> Made:
+        """Runs tokens; leaves logits with each sequence whose tokens are now all run."""
+        num_decoding = sum(each.sequence.is_decoding for each in scheduled)
+        num_prompt = sum(e.num_tokens for e in scheduled if not e.sequence.is_decoding)
+        start, made = self._clock(), []
+        for each, logits in self._forward(scheduled):
+            made += self._report(each, logits)
+            each.sequence.num_stored += each.num_tokens
+            self.cache.advance(each.sequence)
+            if each.sequence.num_pending == 0:
+                each.sequence.logits = logits[-1 - len(each.drafts) :]
+        self._pace.record(num_decoding, num_prompt, self._clock() - start)
+        self._metrics.num_steps += 1
+        self._metrics.step_tokens += sum(each.num_rows for each in scheduled)
+        return made
+
+    def _forward(self, scheduled: list[Scheduled]) -> list[tuple[Scheduled, Float32]]:
+        """Each with the logits of its wanted rows.
+
+        Where the pass fails for one it fails for all, so each is tried by itself.
+        """
+        batch = make_batch(scheduled)
+        counts = [len(wanted_rows(each)) for each in scheduled]
+        if len(scheduled) > 1:
+            try:
+                logits = self._logits(batch)
+            except Exception:
+                logging.getLogger("ossia.engine").exception("a step failed; one by one")
+                return [pair for each in scheduled for pair in self._forward([each])]
+        else:
+            with failing_alone(scheduled[0].sequence):
+                logits = self._logits(batch)
+            if scheduled[0].sequence.finish is not None:
+                return []
+        ends = list(accumulate(counts))
+        return [
+            (each, logits[end - count : end])
+            for each, count, end in zip(scheduled, counts, ends, strict=True)
+        ]
+
+    def _logits(self, batch: Batch) -> Float32:
+        return forward(self._params, self.config, self._rope, batch, self.cache.layers, self._ops)
+
+    def _report(self, scheduled: Scheduled, logits: Float32) -> Made:
+        """What a piece of a prompt gives: its scores if asked for, and how far it is."""
+        sequence = scheduled.sequence
+        if sequence.num_reported >= sequence.num_prompt:
+            return []
+        made: Made = []
+        num_stored = sequence.num_stored + scheduled.num_tokens
+        if sequence.request.score_prompt:
+            made += [(sequence, token) for token in scores(sequence, logits)]
+        if num_stored < sequence.num_prompt:
+            made.append((sequence, Prefill(num_stored, sequence.num_prompt)))
+        sequence.num_reported = num_stored
+        return made
+
+    def _sample(self, *, may_wait: bool) -> Made:
+        """The next token of every sequence that is ready; waits for one mask if it may."""
+        asked = [s for s in self._scheduler.running if s.logits is not None and s.finish is None]
+        ready = [sequence for sequence in asked if is_ready(sequence)]
+        if may_wait and not ready:
+            ready = asked[:1]
+        for sequence in asked:
+            if sequence not in ready and sequence.logits is not None:
+                sequence.logits = sequence.logits.copy()  # the next pass may reuse their memory
+        made: Made = []
+        for sequence in ready:
+            with failing_alone(sequence):
+                for token in self._tokens(sequence):
+                    made.append((sequence, token))
+        self._metrics.output_tokens += len(made)
+        return made
+
+    def _tokens(self, sequence: Sequence) -> Iterator[Token]:
+        """The sequence's next token, and those after it that its drafts have guessed."""
+        assert sequence.logits is not None
+        rows, drafts = sequence.logits, sequence.drafts
+        sequence.logits, sequence.drafts = None, ()
+        for row, draft in zip_longest(rows, drafts):
+            yield (token := next_token(sequence, row))
+            if token.token_id != draft or sequence.finish is not None:
+                break
+            sequence.num_stored += 1
+            self._metrics.accepted_tokens += 1
+        self.cache.advance(sequence)
+
+    def _finish(self) -> Made:
+        """Lets the finished go."""
+        made: Made = []
+        for sequence in (*self._scheduler.running, *self._scheduler.waiting):
+            if sequence.finish is None:
+                continue
+            self._remove(sequence, sequence.finish)
+            end = End(sequence.finish, sequence.num_cached or 0, sequence.error)
+            made.append((sequence, end))
+        return made
+
+    def _remove(self, sequence: Sequence, end: str) -> None:
+        self._scheduler.remove(sequence)
+        self._metrics.ends[end] += 1
+        if sequence.num_cached is not None:
+            self._metrics.prompt_tokens += sequence.num_prompt
+            self._metrics.cached_tokens += sequence.num_cached
+
+    def _check(self, request: Request) -> None:
+        """Refuses what cannot be run.
+
+        Raises:
+            InputError: see ``add``.
         """
         num_prompt = len(request.prompt_ids)
         if num_prompt == 0:
@@ -76,207 +315,3 @@ class Engine:
                 f"the prompt holds a token id outside the model's {self.config.vocabulary}; "
                 "the tokenizer belongs to another model"
             )
-        most = self.context - num_prompt if request.max_tokens is None else request.max_tokens
-        capacity = min(self.context, num_prompt + most)
-        sequence = Sequence(request, list(request.prompt_ids), capacity)
-        self._waiting.append(sequence)
-        return sequence
-
-    def cancel(self, sequence: Sequence) -> None:
-        """Forgets a sequence, at whatever point it is, and frees its pages."""
-        if sequence in self._waiting:
-            self._waiting.remove(sequence)
-        if sequence in self._running:
-            self._running.remove(sequence)
-        release(sequence.full_pages, self._full_pool)
-        release(sequence.sliding_pages, self._sliding_pool)
-
-    def step(self) -> list[tuple[Sequence, Output]]:
-        """One pass through the model for everybody; what it made, and who ended.
-
-        A sequence whose mask is still being computed keeps its logits for a later step.
-        """
-        scheduled = self._schedule()
-        if scheduled:
-            self._run(scheduled)
-        made = self._sample(may_wait=not scheduled)
-        return made + self._finish()
-
-    def generate(self, request: Request) -> Generator[Token, None, None]:
-        """The tokens that continue one request. Closing the generator cancels it.
-
-        Raises:
-            InputError: see ``add``.
-            OssiaError: the request failed, after the tokens that it was given.
-        """
-        with closing(self.stream(request)) as stream:
-            for output in stream:
-                if isinstance(output, Token):
-                    yield output
-                elif isinstance(output, End) and output.error is not None:
-                    raise output.error
-
-    def stream(self, request: Request) -> Generator[Output, None, None]:
-        """The same with all that a request is given; ``End`` comes last.
-
-        Raises:
-            InputError: see ``add``.
-        """
-        sequence = self.add(request)
-        num_prompt = num_given = len(request.prompt_ids)
-        try:
-            while sequence.finish is None or num_given < len(sequence.token_ids):
-                if num_given < len(sequence.token_ids):
-                    yield Token(sequence.token_ids[num_given])
-                    num_given += 1
-                    continue
-                num_stored = sequence.num_stored
-                self.step()  # may have made nothing for us, or a neighbour's step something
-                if num_stored < sequence.num_stored < num_prompt:
-                    yield Prefill(sequence.num_stored, num_prompt)
-            yield End(sequence.finish, error=sequence.error)
-        finally:
-            self.cancel(sequence)
-
-    def check_integrity(self) -> None:
-        """Every page is free or owned once; for tests.
-
-        Raises:
-            AssertionError: it is not so.
-        """
-        check_integrity(self._full_pool, [s.full_pages for s in self._running])
-        check_integrity(self._sliding_pool, [s.sliding_pages for s in self._running])
-
-    def _schedule(self) -> Scheduled:
-        """Everyone who decodes, one token each, then prompts, first come first served."""
-        while self._waiting and self._has_room(self._waiting[0]):
-            self._running.append(self._waiting.popleft())
-        scheduled: Scheduled = []
-        budget = PREFILL_CHUNK
-        for sequence in sorted(self._running, key=lambda sequence: sequence.num_pending > 1):
-            num_tokens = min(sequence.num_pending, budget)
-            if num_tokens:
-                scheduled.append((sequence, num_tokens))
-                budget -= num_tokens
-        for sequence, num_tokens in scheduled:
-            stored = sequence.num_stored + num_tokens
-            grow(sequence.full_pages, self._full_pool, stored)
-            if self.config.window:
-                grow(sequence.sliding_pages, self._sliding_pool, stored)
-        return scheduled
-
-    def _has_room(self, newcomer: Sequence) -> bool:
-        """Whether everyone running and the newcomer can grow to full length at once."""
-        everyone = [*self._running, newcomer]
-        item_bytes = self._ops.kv_item_bytes()
-        plans = [plan_memory(self.config, each.capacity, item_bytes) for each in everyone]
-        return (
-            sum(plan.full_pages for plan in plans) <= self.plan.full_pages
-            and sum(plan.sliding_pages for plan in plans) <= self.plan.sliding_pages
-        )
-
-    def _run(self, scheduled: Scheduled) -> None:
-        """Leaves logits [vocabulary] with each sequence whose tokens have all been run."""
-        batch = make_batch(scheduled)
-        logits = forward(self._params, self.config, self._rope, batch, self._kv, self._ops)
-        for (sequence, num_tokens), row in zip(scheduled, logits, strict=True):
-            sequence.num_stored += num_tokens
-            if self.config.window:
-                slide(sequence, self._sliding_pool, self.config.window)
-            if sequence.num_pending == 0:
-                sequence.logits = row
-
-    def _sample(self, *, may_wait: bool) -> list[tuple[Sequence, Output]]:
-        """The next token of every sequence that is ready; waits for one mask if it may."""
-        asked = [sequence for sequence in self._running if sequence.logits is not None]
-        ready = [sequence for sequence in asked if sequence.is_ready]
-        if may_wait and not ready:
-            ready = asked[:1]
-        for sequence in asked:
-            if sequence not in ready and sequence.logits is not None:
-                sequence.logits = sequence.logits.copy()  # the next pass may reuse their memory
-        tokens: list[tuple[Sequence, Output]] = []
-        for sequence in ready:
-            try:
-                token_id = _choose(sequence)
-            except OssiaError as error:
-                if sequence.request.constraint is None:
-                    raise
-                sequence.error, sequence.finish = error, Finish.FAILED
-                continue
-            tokens.append((sequence, Token(token_id)))
-        return tokens
-
-    def _finish(self) -> list[tuple[Sequence, Output]]:
-        """Lets the finished go."""
-        ended: list[tuple[Sequence, Output]] = []
-        for sequence in list(self._running):
-            if sequence.finish is None:
-                continue
-            self.cancel(sequence)
-            ended.append((sequence, End(sequence.finish, error=sequence.error)))
-        return ended
-
-
-def _choose(sequence: Sequence) -> int:
-    """The sequence's next token, which its constraint allows; the sequence goes on with it.
-
-    Raises:
-        OssiaError: the constraint allows none, or the logits are no numbers.
-    """
-    logits, request = sequence.logits, sequence.request
-    assert logits is not None
-    position = len(sequence.token_ids)
-    if request.constraint is None:
-        token_id = sample(logits, request.sampling, position)
-    else:
-        ids = allowed_ids(request.constraint, logits.size)
-        token_id = int(ids[sample(logits[ids], request.sampling, position)])
-    sequence.token_ids.append(token_id)
-    sequence.logits = None
-    sequence.finish = _finish_of(sequence, token_id)
-    if request.constraint is not None and sequence.finish is None:
-        tell(request.constraint, token_id)
-    return token_id
-
-
-def make_batch(scheduled: Scheduled) -> Batch:
-    """The arrays that describe one step, for the pages that the sequences hold."""
-    lengths = [num_tokens for _, num_tokens in scheduled]
-    starts = np.cumsum([0, *lengths], dtype=np.int32)
-    token_ids = [
-        token_id
-        for sequence, num_tokens in scheduled
-        for token_id in sequence.token_ids[sequence.num_stored : sequence.num_stored + num_tokens]
-    ]
-    positions = np.concatenate(
-        [
-            np.arange(sequence.num_stored, sequence.num_stored + num_tokens, dtype=np.int32)
-            for sequence, num_tokens in scheduled
-        ]
-    )
-    owners = np.repeat(np.arange(len(scheduled)), lengths)  # [tokens], row of the page tables
-    return Batch(
-        token_ids=np.asarray(token_ids, np.int32),
-        positions=positions,
-        sequence_starts=starts,
-        full=_page_table([s.full_pages for s, _ in scheduled], owners, positions),
-        sliding=_page_table([s.sliding_pages for s, _ in scheduled], owners, positions),
-        output_rows=starts[1:] - 1,
-    )
-
-
-def _page_table(page_lists: list[list[int]], owners: np.ndarray, positions: Int32) -> PageTable:
-    pages = np.full((len(page_lists), max(map(len, page_lists))), NO_PAGE, np.int32)
-    for row, page_list in enumerate(page_lists):
-        pages[row, : len(page_list)] = page_list
-    logical, offset = np.divmod(positions, PAGE_SIZE)
-    if pages.shape[1] == 0:  # no layer of this kind
-        return PageTable(pages, np.zeros_like(positions))
-    return PageTable(pages, (pages[owners, logical] * PAGE_SIZE + offset).astype(np.int32))
-
-
-def _finish_of(sequence: Sequence, token_id: int) -> Finish | None:
-    if token_id in sequence.request.stop_ids:
-        return Finish.STOP
-    return Finish.LENGTH if len(sequence.token_ids) >= sequence.capacity else None

@@ -12,11 +12,22 @@ PREFILL_CHUNK = 512
 """Prompt tokens that one step computes at most: the grain of progress and of Ctrl-C."""
 
 
+_SNAPSHOT_PAGES = 16
+"""Sliding pages beside what one conversation needs itself: snapshots to go on from."""
+
+_SNAPSHOT_SHARE = 4
+"""With room to spare, a sliding page for so many full ones: a snapshot takes four or five."""
+
+_MOST_CONVERSATIONS = 64
+"""Conversations of full length beyond which no room is made, however much memory is free."""
+
+
 @dataclass(frozen=True)
 class MemoryPlan:
-    """The KV cache of one conversation that fills ``context`` tokens.
+    """The KV cache of one process.
 
     Attributes:
+        context: tokens that one conversation may fill, prompt and answer together.
         full_pages, sliding_pages: pages in each full and each sliding layer.
         page_bytes: bytes of one page in one layer, keys and values.
         kv_bytes: bytes over all layers.
@@ -28,20 +39,46 @@ class MemoryPlan:
     page_bytes: int
     kv_bytes: int
 
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of all conversations together that can be kept."""
+        return self.full_pages * PAGE_SIZE
 
-def plan_memory(config: Config, context: int, item_bytes: int) -> MemoryPlan:
+    def num_conversations(self, length: int, window: int | None) -> int:
+        """How many conversations of so many tokens can go on at the same time."""
+        fit = self.full_pages // num_pages_for(length)
+        if window is None:
+            return fit
+        spare = self.sliding_pages - num_pages_for(PREFILL_CHUNK)
+        return min(fit, spare // min(num_pages_for(length), num_pages_for(window) + 1))
+
+
+def plan_memory(
+    config: Config, context: int, item_bytes: int, kv_bytes: int | None = None
+) -> MemoryPlan:
     """The KV cache for ``context`` tokens: full layers keep all, sliding ones their window.
 
     Args:
         item_bytes: of one number, as the backend keeps it (``Ops.kv_item_bytes``).
+        kv_bytes: what may be taken for more conversations and for what may serve again; None is
+            what one conversation needs, which it takes in any case.
     """
-    full_pages = num_pages_for(context)
-    # A chunk is stored before the pages that it slides out of sight are freed.
-    widest = (config.window or 0) + PREFILL_CHUNK + PAGE_SIZE
-    sliding_pages = num_pages_for(min(context, widest)) if config.window else 0
     page_bytes = 2 * PAGE_SIZE * config.kv_heads * config.head_dim * item_bytes
     num_sliding = sum(window is not None for window in config.windows)
     num_full = config.num_layers - num_sliding
+    full_pages, sliding_pages = num_pages_for(context), 0
+    if config.window:
+        # A chunk is stored before the pages that it slides out of sight are freed.
+        widest = config.window + PREFILL_CHUNK + PAGE_SIZE
+        sliding_pages = num_pages_for(min(context, widest)) + _SNAPSHOT_PAGES
+    least = page_bytes * (num_full * full_pages + num_sliding * sliding_pages)
+    if kv_bytes is not None and kv_bytes > least:
+        share = _SNAPSHOT_SHARE if config.window else 1
+        together = page_bytes * (num_full * share + num_sliding)  # full pages, and a sliding one
+        num_more = (kv_bytes - least) // together
+        num_more = min(num_more, full_pages * (_MOST_CONVERSATIONS - 1) // share)
+        full_pages += num_more * share
+        sliding_pages += num_more if config.window else 0
     kv_bytes = page_bytes * (num_full * full_pages + num_sliding * sliding_pages)
     return MemoryPlan(context, full_pages, sliding_pages, page_bytes, kv_bytes)
 
@@ -61,15 +98,19 @@ def largest_context(config: Config, budget_bytes: int, item_bytes: int) -> int:
     return min(low * PAGE_SIZE, config.max_context)
 
 
-def default_context(config: Config, weight_bytes: int, item_bytes: int) -> int:
-    """The context to make room for when none is asked for.
+def default_kv_bytes(weight_bytes: int) -> int:
+    """What the KV cache may take when nothing is said: half of what is free beside the weights.
 
-    Its KV cache takes half of the memory that is free beside the weights, which soon lie in memory
-    too; at least an eighth of what is free, for weights that never fit.
+    The weights soon lie in memory too; at least an eighth of what is free, for weights that never
+    fit.
     """
     free = available_memory()
-    budget = max((free - weight_bytes) // 2, free // 8)
-    return largest_context(config, budget, item_bytes)
+    return max((free - weight_bytes) // 2, free // 8)
+
+
+def default_context(config: Config, weight_bytes: int, item_bytes: int) -> int:
+    """The context to make room for when none is asked for: see ``default_kv_bytes``."""
+    return largest_context(config, default_kv_bytes(weight_bytes), item_bytes)
 
 
 def check_context(config: Config, context: int, item_bytes: int) -> None:

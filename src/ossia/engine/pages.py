@@ -1,32 +1,58 @@
-"""Who owns which page of the KV cache.
+"""Page numbers of the KV cache, and how many own each.
 
-A pool hands out page numbers; the numbers' memory is the backend's. Two pools serve a model: one
-for its full layers, one for its sliding layers, whose pages go back as the window moves on.
+The numbers' memory is the backend's; who the owners are is ``kv_cache``'s. Two pools serve a model:
+one for its full layers, one for its sliding layers, of which a sequence needs its window alone.
 """
 
-from ossia.engine.request import Sequence
-from ossia.ops.arrays import NO_PAGE, PAGE_SIZE
+from ossia.ops.arrays import PAGE_SIZE
 
 
 class PagePool:
-    """Free page numbers. Low numbers are given out first, so that untouched memory stays so."""
+    """Pages with a count of owners. Low numbers go first, so that untouched memory stays so."""
 
     def __init__(self, num_pages: int) -> None:
         self.num_pages = num_pages
         self._free = list(range(num_pages - 1, -1, -1))
+        self._owners = [0] * num_pages
 
     @property
     def num_free(self) -> int:
         """Pages that nobody owns."""
         return len(self._free)
 
+    def owners(self, page: int) -> int:
+        """How many own a page."""
+        return self._owners[page]
+
     def allocate(self) -> int:
-        """A page for the caller alone. The scheduler has made sure that there is one."""
-        return self._free.pop()
+        """A page for the caller alone, who has made sure that there is one."""
+        page = self._free.pop()
+        self._owners[page] = 1
+        return page
+
+    def share(self, page: int) -> int:
+        """One more owner of a page, which is returned."""
+        self._owners[page] += 1
+        return page
 
     def free(self, page: int) -> None:
-        """Takes a page back."""
-        self._free.append(page)
+        """One owner less; after the last, anybody may have the page."""
+        self._owners[page] -= 1
+        if self._owners[page] == 0:
+            self._free.append(page)
+
+    def check_integrity(self, owned: list[int]) -> None:
+        """For tests: ``owned`` are all pages that somebody holds, once for each owner.
+
+        Raises:
+            AssertionError: a page leaked, or is owned by more or fewer than it counts.
+        """
+        counts = [0] * self.num_pages
+        for page in owned:
+            counts[page] += 1
+        assert counts == self._owners, "a page's owners are not those it counts"
+        free = [page for page, count in enumerate(counts) if count == 0]
+        assert sorted(self._free) == free, "a page leaked or is free and owned"
 
 
 def num_pages_for(num_tokens: int) -> int:
@@ -34,36 +60,10 @@ def num_pages_for(num_tokens: int) -> int:
     return -(-num_tokens // PAGE_SIZE)
 
 
-def grow(pages: list[int], pool: PagePool, num_tokens: int) -> None:
-    """Gives a sequence's page list room for ``num_tokens`` tokens in all."""
-    while len(pages) < num_pages_for(num_tokens):
-        pages.append(pool.allocate())
+def first_visible_page(num_stored: int, window: int) -> int:
+    """The first page that the next token still sees through the window; those before are of no use.
 
-
-def slide(sequence: Sequence, pool: PagePool, window: int) -> None:
-    """Frees the sliding pages that no token still to come can see."""
-    first_visible = max(0, sequence.num_stored - window + 1)
-    for logical in range(first_visible // PAGE_SIZE - 1, -1, -1):
-        if sequence.sliding_pages[logical] == NO_PAGE:
-            break  # everything before went earlier
-        pool.free(sequence.sliding_pages[logical])
-        sequence.sliding_pages[logical] = NO_PAGE
-
-
-def release(pages: list[int], pool: PagePool) -> None:
-    """Gives back all pages of a sequence."""
-    for page in pages:
-        if page != NO_PAGE:
-            pool.free(page)
-    pages.clear()
-
-
-def check_integrity(pool: PagePool, page_lists: list[list[int]]) -> None:
-    """Every page is free or owned exactly once. For tests, after any step.
-
-    Raises:
-        AssertionError: a page leaked or is owned twice.
+    Args:
+        num_stored: tokens before it.
     """
-    owned = [page for pages in page_lists for page in pages if page != NO_PAGE]
-    everything = sorted([*owned, *pool._free])
-    assert everything == list(range(pool.num_pages)), "a page leaked or is owned twice"
+    return max(0, num_stored - window + 1) // PAGE_SIZE

@@ -1,13 +1,17 @@
 """What is asked of the engine and what it gives back, token by token."""
 
+import math
+from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from ossia.base.errors import InputError, OssiaError
 from ossia.engine.constraint import Constraint
+from ossia.engine.prefix_cache import Node
 from ossia.engine.sampler import Sampling
 from ossia.numerics.arrays import Float32
-
+from ossia.ops.arrays import PAGE_SIZE
 
 MAX_LOGPROBS = 100
 """Most alternatives that are reported beside a token."""
@@ -34,7 +38,7 @@ class Request:
         max_tokens: most tokens to make, at least 1; None is up to the engine's context.
         constraint: says which tokens may come; it has a state, so it serves one request once.
         boundaries: places in the prompt, in tokens before them, from which another prompt is likely
-            to go on differently: where messages begin. What is kept for the next request ends there.
+            to go on differently: where messages begin. What is kept for others ends there.
         client: whose request it is; clients that wait get equal shares.
         priority: higher ones go first.
         timeout: seconds from being queued after which the answer ends where it is.
@@ -122,11 +126,22 @@ class Sequence:
 
     Attributes:
         token_ids: prompt and output.
+        capacity: tokens that the sequence may grow to.
+        arrival: its place among all that were asked, which decides who is before whom.
+        deadline: when it ends at the latest, by the engine's clock.
+        boundaries: the request's, and the prompt's end.
+        snapshot_pages: logical pages whose window is kept for prompts that begin likewise.
         num_stored: tokens whose keys and values are in the pages.
+        nodes: of the prefix cache, one for each whole page.
         full_pages: page of each logical page in the full layers.
         sliding_pages: the same in the sliding layers; NO_PAGE where it slid out of the window.
-        capacity: tokens that the sequence may grow to.
-        logits: [vocabulary] after the last token, while the next is not chosen yet.
+        forced: tokens that must come next, because the constraint leaves one way.
+        drafts: tokens that may come next, run in this step to find out.
+        logits: [1 + drafts, vocabulary] after the last token and after each draft, while the next
+            token is not chosen yet.
+        num_cached: tokens of the prompt that were known when it began.
+        num_reported: tokens of the prompt whose computing, or score, was told.
+        is_paused: it makes no tokens for now.
         finish: why it ended, once it has.
         error: what ended it, where that is an error.
     """
@@ -134,18 +149,28 @@ class Sequence:
     request: Request
     token_ids: list[int]
     capacity: int
+    arrival: int = 0
+    deadline: float = math.inf
+    boundaries: tuple[int, ...] = ()
+    snapshot_pages: frozenset[int] = frozenset()
     num_stored: int = 0
+    nodes: list[Node] = field(default_factory=list)
     full_pages: list[int] = field(default_factory=list)
     sliding_pages: list[int] = field(default_factory=list)
+    history: Any = None  # TODO
+    forced: deque[int] = field(default_factory=deque)
+    drafts: tuple[int, ...] = ()
     logits: Float32 | None = None
+    num_cached: int | None = None
+    num_reported: int = 0
+    is_paused: bool = False
     finish: Finish | None = None
     error: OssiaError | None = None
 
     @property
-    def is_ready(self) -> bool:
-        """Whether its next token can be chosen without waiting."""
-        constraint = self.request.constraint
-        return self.logits is not None and (constraint is None or constraint.is_ready)
+    def num_prompt(self) -> int:
+        """Tokens that were given."""
+        return len(self.request.prompt_ids)
 
     @property
     def num_pending(self) -> int:
@@ -155,4 +180,9 @@ class Sequence:
     @property
     def num_output(self) -> int:
         """Tokens made so far."""
-        return len(self.token_ids) - len(self.request.prompt_ids)
+        return len(self.token_ids) - self.num_prompt
+
+    @property
+    def is_decoding(self) -> bool:
+        """Whether it makes tokens, each of which somebody waits for."""
+        return self.num_output > 0 and self.num_pending <= PAGE_SIZE
