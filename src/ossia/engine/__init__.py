@@ -7,8 +7,10 @@ from ossia.engine.engine import Engine
 from ossia.engine.memory import MemoryPlan, largest_context, plan_memory
 from ossia.engine.request import End, Finish, Logprobs, Output, Prefill, Request, Token
 from ossia.engine.sampler import Sampling
+from ossia.engine.service import AsyncStream, Service, Stream
 
 __all__ = [
+    "AsyncStream",
     "End",
     "Engine",
     "Finish",
@@ -18,6 +20,8 @@ __all__ = [
     "Prefill",
     "Request",
     "Sampling",
+    "Service",
+    "Stream",
     "Token",
     "largest_context",
     "plan_memory",
