@@ -6,6 +6,7 @@ come first served (virtual token counters: Sheng et al., OSDI 2024). When pages 
 gives up its own and computes them again later. Knows sequences and the KV cache; computes nothing.
 """
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -47,7 +48,8 @@ class Scheduler:
     Attributes:
         running: those that hold pages, in the order in which they came in.
         waiting: the others.
-        served: tokens computed for each client that has something under way.
+        served: tokens computed for each client that has something under way, or was served more
+            than those who have.
         num_preempted: how often one had to give up its pages.
     """
 
@@ -70,9 +72,10 @@ class Scheduler:
                 f"{len(self.waiting)} requests wait already, which is the most that are taken; "
                 "try again in a while"
             )
-        client = sequence.request.client
-        if client not in self.served:  # who was away has saved up nothing
-            self.served[client] = min(self.served.values(), default=0)
+        client, active = sequence.request.client, self._active()
+        if client not in active:  # it goes first, and has saved up nothing while it was away
+            least = min((self.served[other] for other in active), default=0)
+            self.served[client] = max(self.served[client], least - 1)
         self.waiting.append(sequence)
 
     def remove(self, sequence: Sequence) -> None:
@@ -82,9 +85,7 @@ class Scheduler:
         if sequence in self.running:
             self.running.remove(sequence)
             self._cache.release(sequence)
-        client = sequence.request.client
-        if all(other.request.client != client for other in (*self.running, *self.waiting)):
-            self.served.pop(client, None)
+        self._forget_served()
 
     def schedule(self) -> list[Scheduled]:
         """Whose tokens are run now; their pages have room for them."""
@@ -177,6 +178,18 @@ class Scheduler:
             return False
         num_known = self._cache.num_known(sequence)
         return any(num_known < _to_be_known(leader, ids) for leader in leaders)
+
+    def _active(self) -> set[str]:
+        """The clients that have something under way."""
+        return {sequence.request.client for sequence in (*self.running, *self.waiting)}
+
+    def _forget_served(self) -> None:
+        """Forgets clients that are away, once they would come back with nothing to their debit."""
+        active = self._active()
+        least = min((self.served[client] for client in active), default=math.inf)
+        for client in set(self.served) - active:
+            if self.served[client] < least:
+                del self.served[client]
 
     def _turn(self, sequence: Sequence) -> tuple[int, bool, int, int]:
         """Sorts by whose turn it is; who ran already goes before who did not."""
