@@ -9,7 +9,7 @@ import pytest
 from ossia.chat import ChatModel
 from ossia.checkpoint import Source, SyntheticCheckpoint, SyntheticShape, TokenizerFiles
 from ossia.checkpoint.write_hf import write_hf
-from ossia.engine import Engine
+from ossia.engine import Engine, Service
 from ossia.model import Config, load_params
 from ossia.numerics.arrays import Array, Mxfp4Array
 from ossia.ops.select import select_backend
@@ -79,6 +79,6 @@ def scripted(source: Source, encode_output: Callable[..., list[int]]) -> Callabl
         says = Scripted(source, encode_output(tokenizer, script), last_of_prompt)
         params = load_params(says, config.num_layers)
         engine = Engine(params, config, backend.ops, 2048)
-        return ChatModel(says, config, tokenizer, backend, engine, "as it lies")
+        return ChatModel(says, config, tokenizer, backend, Service(engine), "as it lies")
 
     return make

@@ -22,6 +22,7 @@ from ossia.chat import (
 )
 from ossia.checkpoint import SyntheticCheckpoint, SyntheticShape, TokenizerFiles
 from ossia.checkpoint.write_hf import write_hf
+from ossia.engine import Engine
 from ossia.harmony import Channel, ParsedMessage, System, User, render, stop_token_ids
 
 ASK = (System(), User("What is 27 + 58?"))
@@ -39,9 +40,11 @@ def answer(
 
 
 def assert_frees_everything(model: ChatModel) -> None:
-    engine = model.engine
-    engine.check_integrity()
-    assert not engine.has_work
+    def check(engine: Engine) -> None:
+        engine.check_integrity()
+        assert engine.num_running == engine.num_waiting == 0
+
+    model.service.inspect(check).result()
 
 
 def test_reasoning_and_answer_come_as_their_own_events(scripted) -> None:
@@ -145,7 +148,7 @@ def test_closing_the_answer_frees_its_pages(model, num_events) -> None:
     events = model.respond((User("word " * 260),), Settings(temperature=3.0, seed=1))
     for _ in range(num_events):
         assert not isinstance(next(events), Done | Failed)
-    assert model.engine.has_work
+    assert model.service.inspect(lambda engine: engine.num_running).result() == 1
     events.close()
     assert_frees_everything(model)
     assert list(events) == []

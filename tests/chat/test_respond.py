@@ -8,7 +8,7 @@ import pytest
 from ossia.base.errors import OssiaError
 from ossia.chat import Citation, Demands, Done, Reason, Settings, Text
 from ossia.chat.respond import Answer, respond
-from ossia.engine import Request, Sampling
+from ossia.engine import Request, Sampling, Token
 from ossia.harmony import User, render
 from ossia.tokenizer import load_tokenizer
 
@@ -27,32 +27,33 @@ def read(harmony_json, encode_output):
     tokenizer = load_tokenizer(json=harmony_json)
 
     def feed(output: str, stop: tuple[str, ...] = ()):
-        made, events = Answer(tokenizer, stop), []
+        made, events = Answer(tokenizer, Request((0,)), stop), []
         for token_id in encode_output(tokenizer, output):
-            events += made.feed(token_id)
-        return [*events, *made.finish()], made
+            events += made.take(Token(token_id))
+        *rest, done = made.finish(num_cached=0)
+        return [*events, *rest], done
 
     return feed
 
 
 def test_a_citation_is_an_event_of_its_own(read) -> None:
-    events, made = read("<|channel|>final<|message|>See 【3†L12】 and【0†L1-L20】.<|return|>")
+    events, done = read("<|channel|>final<|message|>See 【3†L12】 and【0†L1-L20】.<|return|>")
     marks = [event for event in events if isinstance(event, Citation)]
     assert marks == [Citation("【3†L12】", 3, 12, 12), Citation("【0†L1-L20】", 0, 1, 20)]
-    assert "".join(e.text for e in events) == made.messages()[-1].text
+    assert "".join(e.text for e in events) == done.messages[-1].text
 
 
 def test_a_message_that_is_cut_within_a_citation_loses_nothing(read) -> None:
-    events, made = read("<|channel|>final<|message|>See 【3†L<|return|>")
-    assert "".join(e.text for e in events) == "See 【3†L" == made.messages()[-1].text
+    events, done = read("<|channel|>final<|message|>See 【3†L<|return|>")
+    assert "".join(e.text for e in events) == "See 【3†L" == done.messages[-1].text
     assert all(isinstance(event, Text) for event in events)
 
 
 def test_what_is_held_belongs_to_its_own_message(read) -> None:
     output = "<|channel|>commentary<|message|>so EN<|end|><|start|>assistant<|channel|>final"
-    events, made = read(f"{output}<|message|>D. So END of it<|return|>", ("END",))
+    events, done = read(f"{output}<|message|>D. So END of it<|return|>", ("END",))
     assert "".join(e.text for e in events) == "so END. So "
-    assert [message.text for message in made.messages()] == ["so EN", "D. So "]
+    assert [message.text for message in done.messages] == ["so EN", "D. So "]
 
 
 def test_an_answer_that_ends_as_those_in_the_prompt_do_is_over(scripted) -> None:
@@ -71,7 +72,7 @@ def test_a_stop_string_ends_the_answer(scripted, stop: str, said: str) -> None:
     assert "".join(e.text for e in events) == said == done.messages[-1].text
     assert done.stop_string == (stop if said != "o=k!" else None)
     assert done.reason == ("stop" if said == "o=k!" else "stop_string")
-    assert not model.engine.has_work
+    assert model.service.inspect(lambda engine: engine.num_running).result() == 0
 
 
 @dataclass
@@ -99,7 +100,7 @@ def test_what_was_held_is_given_out_before_a_failure(scripted, encode_output) ->
         Sampling(temperature=0),
         constraint=Failing(num_tokens),
     )
-    events = respond(model.engine, model.tokenizer, request, stop=("k!!",))
+    events = respond(model.service, model.tokenizer, request, stop=("k!!",))
     said: list[Text] = []
     with pytest.raises(OssiaError, match="no more"):
         said.extend(events)

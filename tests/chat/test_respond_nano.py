@@ -112,8 +112,8 @@ def test_a_stop_string_ends_the_answer_and_not_the_reasoning(nano) -> None:
     assert said(events, Text) == said(whole, Text).partition(" = ")[0] == "27 + 58"
     assert (done.reason, done.stop_string) == (Reason.STOP_STRING, " = ")
     assert done.messages[-1].text == "27 + 58"
-    nano.engine.check_integrity()
-    assert not nano.engine.has_work
+    nano.service.inspect(lambda engine: engine.check_integrity()).result()
+    assert nano.service.inspect(lambda engine: engine.num_running).result() == 0
 
 
 def test_a_schema_that_cannot_be_enforced_fails_before_a_token(nano) -> None:

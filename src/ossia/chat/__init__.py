@@ -17,7 +17,7 @@ from ossia.chat.events import (
     ToolCall,
     Usage,
 )
-from ossia.chat.model import ChatModel, Settings
+from ossia.chat.model import ChatModel, Settings, Terms
 
 __all__ = [
     "ChatModel",
@@ -31,6 +31,7 @@ __all__ = [
     "Reason",
     "Reasoning",
     "Settings",
+    "Terms",
     "Text",
     "Timings",
     "ToolCall",

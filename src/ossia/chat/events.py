@@ -90,8 +90,8 @@ class Usage:
     Attributes:
         completion_tokens: all that the model made, control tokens included.
         reasoning_tokens: those among them that are text of its reasoning.
-        cached_tokens: those of the prompt that were not computed again. The engine keeps nothing
-            between answers yet, so there are none.
+        cached_tokens: those of the prompt that were not computed again, because an earlier request
+            began likewise.
     """
 
     prompt_tokens: int
@@ -115,6 +115,8 @@ class Reason(StrEnum):
     TOOL_CALL = "tool_call"  # it called a tool, and waits for the result
     STOP_STRING = "stop_string"
     LENGTH = "length"  # max_tokens or the context was reached
+    DEADLINE = "deadline"  # the request's timeout was over
+    CLOSED = "closed"  # the model was closed meanwhile
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,28 @@
 """A model that one can talk to: checkpoint, tokenizer, backend and engine put together."""
 
 import secrets
-from collections.abc import Generator, Sequence
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from functools import cached_property
+from types import TracebackType
+from typing import Self
 
 from ossia import hub
-from ossia.base.errors import OssiaError, ResourceError
+from ossia.base.errors import OssiaError
 from ossia.chat.constraint import AnswerConstraint
 from ossia.chat.demands import Demands, rules_of
 from ossia.chat.events import Event, Failed
-from ossia.chat.respond import respond
+from ossia.chat.respond import arespond, respond
 from ossia.chat.structured import Grammars
 from ossia.checkpoint import Progress, Source, open_checkpoint
 from ossia.checkpoint.stored import silent
-from ossia.engine import Engine, Request, Sampling
+from ossia.engine import Engine, Request, Sampling, Service
 from ossia.engine.constraint import Constraint
-from ossia.engine.memory import check_context, default_context
+from ossia.engine.memory import check_context, default_context, default_kv_bytes
 from ossia.harmony import Message, check_vocabulary, render, stop_token_ids
 from ossia.harmony.envelope import Envelope
+from ossia.harmony.special import START
 from ossia.model import Config, prepare_params
 from ossia.ops.select import Backend, select_backend
 from ossia.tokenizer import Tokenizer, load_tokenizer
@@ -51,11 +55,35 @@ class Settings:
         return Sampling(self.temperature, self.top_p, self.top_k, self.min_p, seed)
 
 
+@dataclass(frozen=True)
+class Terms:
+    """On what terms a request is served beside others; see ``engine.Request``.
+
+    Attributes:
+        client: whose it is; clients that wait get equal shares.
+        priority: higher ones go first.
+        timeout: seconds after which the answer ends where it is; None is never.
+
+    Raises:
+        InputError: the timeout is not above 0.
+    """
+
+    client: str = ""
+    priority: int = 0
+    timeout: float | None = None
+
+    def __post_init__(self) -> None:
+        Request((0,), timeout=self.timeout)
+
+
 @dataclass(frozen=True, eq=False)
 class ChatModel:
     """A loaded model: one checkpoint with its vocabulary, on one backend.
 
+    Any number of threads and event loops may ask it at the same time.
+
     Attributes:
+        service: its engine, with the thread that runs it.
         holding: how its weights are held, in words for the user.
     """
 
@@ -63,13 +91,13 @@ class ChatModel:
     config: Config
     tokenizer: Tokenizer
     backend: Backend
-    engine: Engine
+    service: Service
     holding: str
 
     @property
     def context(self) -> int:
         """Tokens, prompt and answer together, that a conversation may grow to."""
-        return self.engine.context
+        return self.service.engine.context
 
     @classmethod
     def load(
@@ -98,15 +126,17 @@ class ChatModel:
         selected = select_backend(backend)
         weight_bytes = sum(info.nbytes for info in source.tensors.values())
         room = _context(config, context, weight_bytes, selected.ops.kv_item_bytes())
+        kv_bytes = default_kv_bytes(weight_bytes)
         prepared = prepare_params(source, config.num_layers, selected.ops, packing)
-        engine = Engine(prepared.params, config, selected.ops, room)
-        return cls(source, config, tokenizer, selected, engine, prepared.holding)
+        engine = Engine(prepared.params, config, selected.ops, room, kv_bytes=kv_bytes)
+        return cls(source, config, tokenizer, selected, Service(engine), prepared.holding)
 
     def respond(
         self,
         messages: Sequence[Message],
         settings: Settings | None = None,
         demands: Demands | None = None,
+        terms: Terms | None = None,
     ) -> Generator[Event, None, None]:
         """The answer to a conversation, piece by piece; ``Done`` or ``Failed`` comes once, last.
 
@@ -114,28 +144,74 @@ class ChatModel:
         """
         demands = demands or Demands()
         try:
-            request = self._request(messages, settings or Settings(), demands)
-            yield from respond(self.engine, self.tokenizer, request, demands.stop)
+            request = self._request(messages, settings or Settings(), demands, terms or Terms())
+            yield from respond(self.service, self.tokenizer, request, demands.stop)
         except OssiaError as error:
             yield Failed(error)
-        except MemoryError:
-            message = "the answer needs more memory than is free; load with a smaller context"
-            yield Failed(ResourceError(message))
+
+    async def arespond(
+        self,
+        messages: Sequence[Message],
+        settings: Settings | None = None,
+        demands: Demands | None = None,
+        terms: Terms | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """The same for the event loop that runs here; cancelling its task stops the answer."""
+        demands = demands or Demands()
+        try:
+            request = self._request(messages, settings or Settings(), demands, terms or Terms())
+            events = arespond(self.service, self.tokenizer, request, demands.stop)
+            async with aclosing(events):
+                async for event in events:
+                    yield event
+        except OssiaError as error:
+            yield Failed(error)
+
+    def close(self, timeout: float = 0.0) -> None:
+        """Takes no more requests; see ``engine.Service.close``. The end of a process does it too.
+
+        Answers under way may go on for ``timeout`` seconds and are then cut.
+        """
+        self.service.close(timeout)
+
+    async def aclose(self, timeout: float = 0.0) -> None:
+        """The same without holding up the event loop."""
+        await self.service.aclose(timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     @cached_property
     def _grammars(self) -> Grammars:
         return Grammars(self.tokenizer)
 
     def _request(
-        self, messages: Sequence[Message], settings: Settings, demands: Demands
+        self, messages: Sequence[Message], settings: Settings, demands: Demands, terms: Terms
     ) -> Request:
         seed = secrets.randbits(32) if settings.seed is None else settings.seed
+        prompt_ids = tuple(render(messages, self.tokenizer))
+        start = self.tokenizer.special(START)
         return Request(
-            prompt_ids=tuple(render(messages, self.tokenizer)),
+            prompt_ids=prompt_ids,
             sampling=settings.sampling(seed),
             stop_ids=stop_token_ids(self.tokenizer),
             max_tokens=settings.max_tokens,
             constraint=self._constraint(messages, demands),
+            boundaries=(
+                *(place for place, token_id in enumerate(prompt_ids) if token_id == start),
+                len(prompt_ids),
+            ),
+            client=terms.client,
+            priority=terms.priority,
+            timeout=terms.timeout,
         )
 
     def _constraint(self, messages: Sequence[Message], demands: Demands) -> Constraint | None:

@@ -1,14 +1,13 @@
-"""One answer: tokens from the engine, events out.
+"""One answer: tokens from the engine's service, events out, for a thread or an event loop.
 
 Knows what the model said and how it ended; does not know which model it is.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import AsyncGenerator, Generator, Iterable, Iterator, Sequence
+from contextlib import aclosing, closing
 from dataclasses import replace
 
-from ossia.base.errors import OssiaError
 from ossia.chat.citations import CitationReader, Mark
 from ossia.chat.constraint import AnswerConstraint
 from ossia.chat.events import (
@@ -24,96 +23,122 @@ from ossia.chat.events import (
     Usage,
 )
 from ossia.chat.stops import StopStrings
-from ossia.engine import End, Engine, Finish, Request, Token
+from ossia.engine import End, Finish, Output, Request, Service, Token
+from ossia.engine import Prefill as EnginePrefill
 from ossia.harmony import Channel, Delta, ParsedMessage, Parser
 from ossia.tokenizer import Tokenizer
 
 
 def respond(
-    engine: Engine, tokenizer: Tokenizer, request: Request, stop: Sequence[str] = ()
-) -> Iterator[Event]:
+    service: Service, tokenizer: Tokenizer, request: Request, stop: Sequence[str] = ()
+) -> Generator[Event, None, None]:
     """The events of the answer to a request, ``Done`` last.
 
     Raises:
-        OssiaError: the request cannot be run, or its constraint failed on the way.
+        OssiaError: the request cannot be run, or failed on the way, after what was said until then.
     """
-    answer = Answer(tokenizer, stop)
-    finish: Finish | None = None
-    try:
-        with closing(engine.stream(request)) as stream:
-            for output in stream:
-                match output:
-                    case Token(token_id):
-                        yield from answer.feed(token_id)
-                        if answer.is_over:
-                            break
-                    case End(error=OssiaError() as error):
-                        raise error
-                    case End(finish):
-                        pass
-                    case _:
-                        yield Prefill(output.num_done, output.num_tokens)
-    except OssiaError:
-        yield from answer.finish()  # what was said so far is not lost with the rest
-        raise
-    yield from answer.finish()
-    constraint = request.constraint
-    yield Done(
-        reason=answer.reason(finish),
-        usage=Usage(len(request.prompt_ids), answer.clock.num_ticks, answer.num_reasoning),
-        timings=answer.clock.timings(),
-        repairs=answer.parser.repairs,
-        messages=answer.messages(),
-        seed=request.sampling.seed,
-        num_loops=constraint.num_loops if isinstance(constraint, AnswerConstraint) else 0,
-        stop_string=answer.stops.found,
-    )
+    answer = Answer(tokenizer, request, stop)
+    with closing(service.stream(request)) as outputs:
+        for output in outputs:
+            yield from answer.take(output)
+            if answer.is_over:
+                break
+    yield from answer.finish(outputs.num_cached)
+
+
+async def arespond(
+    service: Service, tokenizer: Tokenizer, request: Request, stop: Sequence[str] = ()
+) -> AsyncGenerator[Event, None]:
+    """The same for the event loop that runs here.
+
+    Raises:
+        OssiaError: see ``respond``.
+    """
+    answer = Answer(tokenizer, request, stop)
+    async with aclosing(service.astream(request)) as outputs:
+        async for output in outputs:
+            for event in answer.take(output):
+                yield event
+            if answer.is_over:
+                break
+    for event in answer.finish(outputs.num_cached):
+        yield event
 
 
 class Answer:
     """What is known of an answer under way."""
 
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
-        self.parser = Parser(tokenizer)
-        self.clock = _Clock()
-        self.num_reasoning = 0
-        self.stops = StopStrings(stop)
+    def __init__(self, tokenizer: Tokenizer, request: Request, stop: Sequence[str] = ()) -> None:
+        self._request = request
+        self._parser = Parser(tokenizer)
+        self._clock = _Clock()
+        self._num_reasoning = 0
+        self._stops = StopStrings(stop)
         self._citations = CitationReader()
         self._num_given = 0  # characters of the message under way that passed the stop strings
+        self._end: End | None = None
 
     @property
     def is_over(self) -> bool:
         """Whether no more tokens need be asked for."""
-        return self.stops.found is not None or self.parser.is_turn_over
+        return self._stops.found is not None or self._parser.is_turn_over
 
-    def feed(self, token_id: int) -> Iterator[Event]:
-        """The events that one more token makes certain."""
-        self.clock.tick()
-        was_reasoning, num_messages = _is_reasoning(self.parser), len(self.parser.messages)
-        deltas = self.parser.feed(token_id)
-        self.num_reasoning += was_reasoning and _is_reasoning(self.parser)
+    def take(self, output: Output) -> Iterator[Event]:
+        """The events that one more output makes certain."""
+        match output:
+            case Token(token_id):
+                yield from self._feed(token_id)
+            case EnginePrefill(num_done, num_tokens):
+                yield Prefill(num_done, num_tokens)
+            case End():
+                self._end = output
+
+    def finish(self, num_cached: int) -> Iterator[Event]:
+        """The events that were uncertain until no more tokens came, and ``Done``.
+
+        Args:
+            num_cached: tokens of the prompt that were not computed again.
+
+        Raises:
+            OssiaError: the request failed; what was said so far is not lost with the rest.
+        """
+        yield from self._events(self._parser.finish())
+        yield from self._end_message()
+        if self._end is not None and self._end.error is not None:
+            raise self._end.error
+        request, clock, constraint = self._request, self._clock, self._request.constraint
+        yield Done(
+            reason=self._reason(),
+            usage=Usage(len(request.prompt_ids), clock.num_ticks, self._num_reasoning, num_cached),
+            timings=clock.timings(),
+            repairs=self._parser.repairs,
+            messages=self.messages(),
+            seed=request.sampling.seed,
+            num_loops=constraint.num_loops if isinstance(constraint, AnswerConstraint) else 0,
+            stop_string=self._stops.found,
+        )
+
+    def _feed(self, token_id: int) -> Iterator[Event]:
+        self._clock.tick()
+        was_reasoning, num_messages = _is_reasoning(self._parser), len(self._parser.messages)
+        deltas = self._parser.feed(token_id)
+        self._num_reasoning += was_reasoning and _is_reasoning(self._parser)
         yield from self._events(deltas)
-        if len(self.parser.messages) > num_messages:
+        if len(self._parser.messages) > num_messages:
             yield from self._end_message()
 
-    def finish(self) -> Iterator[Event]:
-        """The events that were uncertain until no more tokens came."""
-        yield from self._events(self.parser.finish())
-        yield from self._end_message()
-
-    def reason(self, finish: Finish | None) -> Reason:
-        """Why the answer ended."""
-        if self.stops.found is not None:
+    def _reason(self) -> Reason:
+        if self._stops.found is not None:
             return Reason.STOP_STRING
-        if finish is Finish.LENGTH and not self.parser.is_turn_over:
-            return Reason.LENGTH
-        messages = self.parser.messages
+        if self._end is not None and self._end.finish in _CUT and not self._parser.is_turn_over:
+            return _CUT[self._end.finish]
+        messages = self._parser.messages
         return Reason.TOOL_CALL if messages and messages[-1].recipient else Reason.STOP
 
     def messages(self) -> tuple[ParsedMessage, ...]:
         """What the model said; where a stop string ended it, up to that."""
-        messages = self.parser.messages
-        if self.stops.found is None:
+        messages = self._parser.messages
+        if self._stops.found is None:
             return messages
         last = messages[-1]
         return (*messages[:-1], replace(last, text=last.text[: self._num_given]))
@@ -125,7 +150,7 @@ class Answer:
             elif delta.channel is Channel.ANALYSIS:
                 yield Reasoning(delta.text)
             else:
-                yield from self._say(self.stops.feed(delta.text))
+                yield from self._say(self._stops.feed(delta.text))
 
     def _say(self, text: str) -> Iterator[Event]:
         self._num_given += len(text)
@@ -134,11 +159,19 @@ class Answer:
 
     def _end_message(self) -> Iterator[Event]:
         """Gives out what was held; where a stop string was found nothing is."""
-        yield from self._say(self.stops.finish())
+        yield from self._say(self._stops.finish())
         if rest := self._citations.finish():
             yield Text(rest)
-        if self.stops.found is None:
+        if self._stops.found is None:
             self._num_given = 0
+
+
+_CUT = {
+    Finish.LENGTH: Reason.LENGTH,
+    Finish.DEADLINE: Reason.DEADLINE,
+    Finish.CLOSED: Reason.CLOSED,
+}
+"""Why an answer ended that was not complete."""
 
 
 class _Clock:
