@@ -71,6 +71,18 @@ def current_date() -> str | None:
         ) from None
 
 
+def hugging_face_cache() -> Path:
+    """HF_HUB_CACHE: the Hugging Face cache, whose models are used where they lie.
+
+    By default it is the folder ``hub`` in HF_HOME, and that is ``$XDG_CACHE_HOME/huggingface``.
+    """
+    if value := os.environ.get("HF_HUB_CACHE"):
+        return _expand(value)
+    if value := os.environ.get("HF_HOME"):
+        return _expand(value) / "hub"
+    return _expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface" / "hub"
+
+
 def is_debug() -> bool:
     """OSSIA_DEBUG: whether errors are shown whole, with the way that led to them; 0 is no."""
     return os.environ.get("OSSIA_DEBUG", "0") not in ("", "0")
