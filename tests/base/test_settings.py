@@ -9,7 +9,7 @@ import pytest
 from ossia.base import settings
 from ossia.base.errors import InputError
 
-NAMES = re.compile(r"\b(OSSIA_[A-Z]+|XDG_DATA_HOME|NO_COLOR|TERM)\b")
+NAMES = re.compile(r"\b(OSSIA_[A-Z_]+|XDG_DATA_HOME|NO_COLOR|TERM)\b")
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +72,17 @@ def test_weights(bare: pytest.MonkeyPatch) -> None:
         bare.setenv("OSSIA_WEIGHTS", wrong)
         with pytest.raises(InputError, match=r"^OSSIA_WEIGHTS is '.*; expected packed, memory or"):
             settings.weights()
+
+
+def test_cache(bare: pytest.MonkeyPatch) -> None:
+    assert settings.cache_bytes() == 10_000_000_000
+    for value, expected in (("", 10**10), ("0", 0), ("2.5", 2_500_000_000), ("100000", 10**14)):
+        bare.setenv("OSSIA_CACHE_GB", value)
+        assert settings.cache_bytes() == expected
+    for wrong in ("-1", "10GB", "1e3", "nan", "100001", "1.", " 1", "²", "٢", "9" * 99):
+        bare.setenv("OSSIA_CACHE_GB", wrong)
+        with pytest.raises(InputError, match=r"^OSSIA_CACHE_GB is '.{1,40}; expected a number of"):
+            settings.cache_bytes()
 
 
 def test_date(bare: pytest.MonkeyPatch) -> None:
