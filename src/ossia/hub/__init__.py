@@ -1,5 +1,21 @@
 """Models on this machine, by name. Knows names and places; knows nothing of tensors."""
 
-from ossia.hub.names import EMBEDDED, resolve
+from ossia.hub.expected import Expected, expected_files
+from ossia.hub.find import Model, Place, find, missing, resolve
+from ossia.hub.names import EMBEDDED, HubName, OwnName, parse
+from ossia.hub.personas import Persona
 
-__all__ = ["EMBEDDED", "resolve"]
+__all__ = [
+    "EMBEDDED",
+    "Expected",
+    "HubName",
+    "Model",
+    "OwnName",
+    "Persona",
+    "Place",
+    "expected_files",
+    "find",
+    "missing",
+    "parse",
+    "resolve",
+]

@@ -1,0 +1,42 @@
+"""A persona as the start of a conversation.
+
+Knows what its words and numbers mean, and which are allowed; its file is hub's.
+"""
+
+from dataclasses import fields
+
+from ossia.agent.transcript import Transcript
+from ossia.base.errors import InputError
+from ossia.chat import Settings
+from ossia.harmony import Effort
+from ossia.hub import Persona
+
+
+def opening(persona: Persona) -> Transcript:
+    """The conversation that a persona begins.
+
+    Raises:
+        InputError: it says what no conversation can have; the message tells what is possible.
+    """
+    try:
+        effort = Effort(persona.effort or Effort.MEDIUM)
+    except ValueError:
+        raise InputError(
+            f"effort is {persona.effort!r:.40}; expected {', '.join(Effort)}"
+        ) from None
+    return Transcript(effort=effort, instructions=persona.system, settings=_settings(persona))
+
+
+def _settings(persona: Persona) -> Settings:
+    known = {each.name: getattr(Settings(), each.name) for each in fields(Settings)}
+    values: dict[str, int | float] = {}
+    for name, value in persona.settings.items():
+        if name not in known:
+            raise InputError(f"no setting {name!r:.40}; there are: {', '.join(known)}")
+        if isinstance(known[name], float):
+            values[name] = float(value)
+        elif isinstance(value, int):
+            values[name] = value
+        else:
+            raise InputError(f"{name} is a whole number, not {value}")
+    return Settings(**values)  # type: ignore[arg-type]
