@@ -1,6 +1,9 @@
 """The whole stack: a model in files, a conversation in, events out."""
 
+import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from ossia.chat import (
     Prefill,
     Reasoning,
     Settings,
+    Terms,
     Text,
     ToolCall,
 )
@@ -24,6 +28,7 @@ from ossia.checkpoint import SyntheticCheckpoint, SyntheticShape, TokenizerFiles
 from ossia.checkpoint.write_hf import write_hf
 from ossia.engine import Engine
 from ossia.harmony import Channel, ParsedMessage, System, User, render, stop_token_ids
+from ossia.ops.arrays import PAGE_SIZE
 
 ASK = (System(), User("What is 27 + 58?"))
 GREEDY = Settings(temperature=0)
@@ -153,6 +158,96 @@ def test_closing_the_answer_frees_its_pages(model, num_events) -> None:
     assert_frees_everything(model)
     assert list(events) == []
     assert isinstance(answer(model, Settings(max_tokens=3))[-1], Done)
+
+
+async def collect(model: ChatModel, settings: Settings) -> list[Event]:
+    return [event async for event in model.arespond(ASK, settings, RAW)]
+
+
+def without_progress(events: list[Event]) -> list[Event]:
+    """All but ``Done``, whose timings are never the same, and how far a prompt was meanwhile."""
+    return [event for event in events[:-1] if not isinstance(event, Prefill)]
+
+
+def test_many_at_once_get_what_each_gets_alone(model) -> None:
+    asked = [Settings(seed=seed, max_tokens=30) for seed in range(8)]
+    alone = [without_progress(answer(model, settings)) for settings in asked]
+
+    async def ask_all() -> list[list[Event]]:
+        return await asyncio.gather(*(collect(model, settings) for settings in asked))
+
+    with ThreadPoolExecutor(len(asked) + 1) as threads:
+        in_loop = threads.submit(asyncio.run, ask_all())
+        in_threads = list(threads.map(lambda each: list(model.respond(ASK, each, RAW)), asked))
+    for events in (in_threads, in_loop.result()):
+        assert [without_progress(each) for each in events] == alone
+        assert all(isinstance(each[-1], Done) for each in events)
+    assert_frees_everything(model)
+
+
+def test_an_answer_in_an_event_loop_stops_with_its_reader(model) -> None:
+    async def ask() -> None:
+        long = (User("word " * 260),)
+        async with aclosing(model.arespond(long, Settings(temperature=3.0, seed=1))) as events:
+            await anext(events)
+        task = asyncio.create_task(collect(model, Settings(temperature=3.0, seed=1)))
+        await asyncio.sleep(0.005)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        [failed] = [event async for event in model.arespond((User("word " * 500),))]
+        assert isinstance(failed, Failed)
+
+    asyncio.run(ask())
+    assert_frees_everything(model)
+
+
+def test_what_an_earlier_conversation_began_with_is_not_computed_again(model) -> None:
+    first = (System(), User("Many words. " * 30))
+    *_, done = model.respond(first, Settings(temperature=3.0, max_tokens=5), RAW)
+    assert isinstance(done, Done)
+    *_, again = model.respond((*first, User("And?")), Settings(max_tokens=1), RAW)
+    assert isinstance(again, Done)
+    shared = len(render(first, model.tokenizer))
+    assert shared - 2 * PAGE_SIZE < again.usage.cached_tokens <= shared
+    *_, stopped = model.respond(first, GREEDY, Demands(stop=("a", "e", "n"), is_enveloped=False))
+    assert isinstance(stopped, Done)
+    assert stopped.usage.cached_tokens > shared - 2 * PAGE_SIZE
+
+
+def test_messages_begin_at_the_boundaries(model) -> None:
+    request = model._request(ASK, GREEDY, RAW, Terms("me", 2, 3.0))
+    start = model.tokenizer.special("<|start|>")
+    *begins, end = request.boundaries
+    assert len(begins) == 3  # system, user, and the answer
+    assert {request.prompt_ids[place] for place in begins} == {start}
+    assert end == len(request.prompt_ids)
+    assert (request.client, request.priority, request.timeout) == ("me", 2, 3.0)
+
+
+def test_an_answer_whose_time_is_over_keeps_what_was_said(model) -> None:
+    settings = Settings(temperature=3.0, seed=1)
+    *events, done = model.respond(ASK, settings, RAW, Terms(timeout=0.05))
+    assert isinstance(done, Done)
+    assert done.reason == "deadline"
+    assert "".join(event.text for event in events) == "".join(m.text for m in done.messages)
+    with pytest.raises(InputError, match="timeout"):
+        Terms(timeout=0)
+
+
+def test_a_model_that_closes_cuts_its_answers_and_takes_no_more(folder) -> None:
+    with ChatModel.load(str(folder), context=2048) as model:
+        events = model.respond(ASK, Settings(temperature=3.0, seed=1), RAW)
+        first = next(events)
+    *rest, done = events
+    assert isinstance(done, Done)
+    assert done.reason == "closed"
+    said = "".join(event.text for event in (first, *rest))
+    assert said == "".join(message.text for message in done.messages)
+    [failed] = model.respond(ASK)
+    assert isinstance(failed, Failed)
+    assert "closed" in failed.message
+    asyncio.run(model.aclose())
 
 
 def test_a_conversation_longer_than_the_context_fails_in_words(model) -> None:

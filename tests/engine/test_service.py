@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing, contextmanager
+from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
@@ -469,3 +470,11 @@ def test_a_forked_process_is_told_that_the_engine_is_not_there() -> None:
     assert closed == "None"
     assert last in ("5 length", "5 stop")
     assert err == ""
+
+
+def test_a_short_soak_loses_nothing() -> None:
+    soak = Path(__file__).parents[2] / "benchmarks" / "soak.py"
+    command = [sys.executable, str(soak), "--requests", "200"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("nothing lost, nothing left\n")
