@@ -46,6 +46,7 @@ class Drafter:
         self._token_ids = token_ids
         self._latest = array("i")  # [buckets], where a pair of tokens ended last; 0 is nowhere
         self._before = array("i", [0] * SHORTEST_MATCH)  # [tokens + 1], where it did before that
+        # [lengths], that a match so long goes on; to begin with, about what prose and code gave
         self._chances = [1 - 1.4 / max(length, 2) for length in range(LONGEST_MATCH + 1)]
         self._num_seen = 0
         self._source, self._length = 0, 0  # after which place the last tokens' like goes on
