@@ -113,6 +113,11 @@ class DiskCache:
         """Whether there is such an entry, as far as is known without looking."""
         return self._index.contains(key, kind)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether half of the memory for those that wait is free, or nothing is written at all."""
+        return self._num_waiting <= WAITING_BYTES // 2 or self._is_stopped
+
     def touch(self, key: bytes) -> None:
         """The prefix that ends with this page was used, without having been loaded."""
         self._index.touch(key)
@@ -262,7 +267,7 @@ class DiskCache:
             self._count(misses=1)
             return
         self._count(damaged=1)
-        text = "a damaged entry of the cache on disk was removed, %s: %s"
+        text = "a damaged entry of the cache on disk is given up, %s: %s"
         _log.warning(text, name.path(self._folder), _reason(error))
         remove_file(self._folder, name)
 

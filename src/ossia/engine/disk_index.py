@@ -31,7 +31,7 @@ _SPARED_SHARE, _SPARED_BYTES = 20, 2 << 30
 _KEY = f"[0-9a-f]{{{2 * KEY_BYTES}}}"
 _NAME = re.compile(rf"({_KEY})-({_KEY})\.(full|sliding)")
 _FAN_OUT = re.compile(r"[0-9a-f]{2}")
-_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# A cache, see https://bford.info/cachedir/\n"
+_TAG = b"Signature: 8a477f597d28d172789f06886806bc55\n# A cache, see https://bford.info/cachedir/\n"
 
 
 @dataclass(slots=True)
@@ -142,11 +142,12 @@ class DiskIndex:
         if self._num_since_look * _LOOKS >= self._limit:
             self.look()
         with self._lock:
-            missing = self._num_bytes + num_bytes - self.room()
+            room = self.room()
+            missing = self._num_bytes + num_bytes - room
             if missing <= 0:
                 return True
             pages = dict(self._pages)
-        victims = least_recent(pages, missing + self._limit // _LOOKS, kept)
+        victims = least_recent(pages, missing + room // _LOOKS, kept)
         if sum(pages[key].num_bytes for key in victims) < missing:
             return False
         self._remove(victims)
@@ -238,7 +239,7 @@ def make_folder(folder: Path) -> None:
         folder.chmod(0o700)
     tag = folder / "CACHEDIR.TAG"
     if not tag.exists():
-        tag.write_text(_TAG, "ascii")
+        tag.write_bytes(_TAG)
 
 
 def remove_leftovers(folder: Path) -> None:
