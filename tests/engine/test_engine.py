@@ -16,7 +16,9 @@ from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import TokenizerFiles
 from ossia.checkpoint.synthetic import SyntheticCheckpoint
 from ossia.engine import End, Engine, Finish, Prefill, Request, Sampling, Token, choice
+from ossia.engine.disk_cache import DiskCache
 from ossia.engine.pace import Pace
+from ossia.engine.speculation import Speculation
 from ossia.model import Config, prepare_params
 from ossia.ops.select import select_backend
 
@@ -37,8 +39,29 @@ class AnyPace(Pace):
 
     chance: random.Random = field(default_factory=lambda: random.Random(0))
 
-    def prompt_tokens(self, num_decoding: int) -> int:
+    def prompt_tokens(self, _num_decoding: int) -> int:
         return self.chance.choice([1, 7, 32, 64, 512])
+
+
+@dataclass
+class AnyDrafts(Speculation):
+    """Guesses that may be right, and such as never are, as many as there is room for."""
+
+    chance: random.Random
+
+    def draft(self, asked, _num_rows):
+        found = []
+        for drafter, most in asked:
+            drafter.look()
+            num_drafts = min(most, self.chance.choice([0, 1, 3, 9]))
+            drafts = drafter.draft(num_drafts)
+            if self.chance.random() < 0.3:
+                drafts = tuple(self.chance.randrange(90) for _ in range(num_drafts))
+            found.append(drafts)
+        return found
+
+    def record(self, num_rows, seconds) -> None:
+        pass
 
 
 @pytest.fixture(scope="module", params=["reference", "cpu"])
@@ -48,6 +71,12 @@ def make_engine(request):
     ops = select_backend(request.param).ops
     params = prepare_params(source, config.num_layers, ops).params
     return lambda context=2048, **more: Engine(params, config, ops, context, **more)
+
+
+@pytest.fixture(scope="module")
+def disk_folder(make_engine, tmp_path_factory):  # noqa: ARG001 - one for each backend
+    """A cache on disk for one backend."""
+    return tmp_path_factory.mktemp("kv")
 
 
 BEGINNINGS = [tuple(i * 7 % 90 for i in range(150)), tuple(i * 11 % 90 for i in range(70)), ()]
@@ -94,7 +123,7 @@ def recorded():
 )
 @settings(max_examples=40, deadline=None)
 def test_a_request_in_company_gets_the_logits_and_tokens_it_gets_alone(
-    make_engine, asked, chance, room
+    make_engine, disk_folder, asked, chance, room
 ):
     asked = [
         replace(request, sampling=replace(request.sampling, seed=10 * seed + request.sampling.seed))
@@ -103,13 +132,17 @@ def test_a_request_in_company_gets_the_logits_and_tokens_it_gets_alone(
     with recorded() as logits_alone:
         alone = [ids_of(make_engine(), request) for request in asked]
     with recorded() as logits_in_company:
-        in_company(make_engine(context=room), asked, alone, chance)
+        disk = DiskCache(disk_folder, 1 << 24, "a model")  # what earlier examples left is in it
+        engine = make_engine(context=room, disk=disk)
+        in_company(engine, asked, alone, chance)
+        engine.close()
     assert logits_in_company.items() <= logits_alone.items()
 
 
 def in_company(engine: Engine, asked: list[Request], alone: list[list[int]], chance) -> None:
     """Requests come, are cancelled, paused and preempted, at random, with too few pages."""
     engine._scheduler._pace = AnyPace(chance=chance)
+    engine._speculation = AnyDrafts(chance)
     to_come, made, fate = list(range(len(asked))), {}, {}
     while to_come or engine.has_work or any(s.is_paused for s in made):
         if to_come and chance.random() < 0.3:
@@ -117,7 +150,7 @@ def in_company(engine: Engine, asked: list[Request], alone: list[list[int]], cha
             sequence = engine.add(asked[index])
             made[sequence], fate[sequence] = [], index
         for sequence in list(made):
-            if chance.random() < 0.01:
+            if chance.random() < 0.003:
                 engine.cancel(sequence)
                 del made[sequence]
             elif sequence.is_paused or chance.random() < 0.02:
@@ -136,7 +169,12 @@ def in_company(engine: Engine, asked: list[Request], alone: list[list[int]], cha
 def test_company_is_tried_with_preemption_and_known_beginnings(make_engine) -> None:
     """The property above is worth what happens in it."""
     asked = [
-        Request((*BEGINNINGS[0], i, *range(60)), Sampling(seed=i), max_tokens=90, boundaries=(150,))
+        Request(
+            (*BEGINNINGS[0], i, *range(60)),
+            Sampling(i % 2, seed=i),
+            max_tokens=90,
+            boundaries=(150,),
+        )
         for i in range(6)
     ]
     alone = [ids_of(make_engine(), request) for request in asked]
@@ -145,6 +183,39 @@ def test_company_is_tried_with_preemption_and_known_beginnings(make_engine) -> N
     assert engine.metrics.num_preempted > 0
     assert engine.metrics.cached_tokens > 0
     assert engine.metrics.num_evicted > 0
+    assert engine.metrics.accepted_tokens > 0
+    assert engine.metrics.draft_tokens > engine.metrics.accepted_tokens
+
+
+def test_after_a_restart_a_conversation_goes_on_at_once(make_engine, tmp_path) -> None:
+    prompt = tuple(i % 90 for i in range(1000))
+    first = make_engine(disk=DiskCache(tmp_path, 1 << 26, "a model"))
+    answer = ids_of(first, Request(prompt, max_tokens=100))
+    first.close()
+    again = Request((*prompt, *answer, 5, 6, 7), max_tokens=9)
+    second = make_engine(disk=DiskCache(tmp_path, 1 << 26, "a model"))
+    *_, end = outputs(second, again)
+    assert end.num_cached == 1088
+    assert second.metrics.num_restored == 1088 // 32
+    second.close()
+    third = make_engine(disk=DiskCache(tmp_path, 1 << 26, "another model"))
+    assert ids_of(third, again) == ids_of(second, again)
+    assert third.metrics.num_restored == 0
+    third.close()
+
+
+def test_a_damaged_page_on_disk_is_computed_again(make_engine, tmp_path, caplog) -> None:
+    prompt = tuple(i % 90 for i in range(700))
+    first = make_engine(disk=DiskCache(tmp_path, 1 << 26, "a model"))
+    ids_of(first, Request(prompt, max_tokens=1))
+    first.close()
+    for path in sorted(tmp_path.rglob("*.full"))[5:9]:
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+    again = Request((*prompt, 5, 6, 7), max_tokens=9)
+    second = make_engine(disk=DiskCache(tmp_path, 1 << 26, "a model"))
+    assert ids_of(second, again) == ids_of(make_engine(), again)
+    assert "damaged" in caplog.text
+    second.close()
 
 
 def test_a_stop_token_ends_the_answer_and_is_part_of_it(make_engine) -> None:

@@ -13,12 +13,14 @@ from itertools import accumulate, zip_longest
 from ossia.base.errors import InputError
 from ossia.engine.batching import make_batch, wanted_rows
 from ossia.engine.choice import failing_alone, is_ready, next_token, scores, take_forced
+from ossia.engine.disk_cache import DiskCache
 from ossia.engine.kv_cache import KVCache, snapshot_pages
 from ossia.engine.memory import MemoryPlan, plan_memory
 from ossia.engine.metrics import CANCELLED, Metrics
 from ossia.engine.pace import Pace
 from ossia.engine.request import End, Finish, Output, Prefill, Request, Sequence, Token
 from ossia.engine.scheduler import Scheduled, Scheduler
+from ossia.engine.speculation import Speculation
 from ossia.model import Config, Params, forward
 from ossia.model.yarn import rope_table
 from ossia.numerics.arrays import Float32
@@ -41,6 +43,7 @@ class Engine:
     Args:
         context: tokens that one conversation may fill, prompt and answer together.
         kv_bytes: memory for keys and values of all conversations; None is what one needs.
+        disk: where pages survive a restart; the engine's own from now on.
         clock: seconds, from which deadlines and the pace are counted.
 
     Raises:
@@ -55,6 +58,7 @@ class Engine:
         context: int,
         *,
         kv_bytes: int | None = None,
+        disk: DiskCache | None = None,
         max_running: int = MAX_RUNNING,
         max_waiting: int = MAX_WAITING,
         clock: Callable[[], float] = time.perf_counter,
@@ -62,10 +66,10 @@ class Engine:
         self.config = config
         self.context = context
         self.plan: MemoryPlan = plan_memory(config, context, ops.kv_item_bytes(), kv_bytes)
-        self.cache = KVCache(config, self.plan, ops)
+        self.cache = KVCache(config, self.plan, ops, disk)
         self._params, self._ops, self._clock = params, ops, clock
         self._rope = rope_table(config.rope, config.head_dim)
-        self._pace = Pace()
+        self._pace, self._speculation = Pace(), Speculation()
         self._scheduler = Scheduler(self.cache, self._pace, max_running, max_waiting)
         self._metrics = Metrics()
 
@@ -73,7 +77,8 @@ class Engine:
     def has_work(self) -> bool:
         """Whether a step would do anything."""
         under_way = (*self._scheduler.running, *self._scheduler.waiting)
-        return any(not sequence.is_paused or sequence.finish for sequence in under_way)
+        is_wanted = any(not sequence.is_paused or sequence.finish for sequence in under_way)
+        return is_wanted or bool(self.cache.stored and self.cache.stored.has_unsaved)
 
     @property
     def num_running(self) -> int:
@@ -90,6 +95,8 @@ class Engine:
         """What was done so far."""
         self._metrics.num_preempted = self._scheduler.num_preempted
         self._metrics.num_evicted = self.cache.num_evicted
+        if self.cache.stored:
+            self._metrics.num_restored = self.cache.stored.num_restored
         return self._metrics
 
     def add(self, request: Request) -> Sequence:
@@ -138,14 +145,21 @@ class Engine:
         scheduled = self._schedule()
         made += self._run(scheduled) if scheduled else []
         made += self._sample(may_wait=not scheduled)
-        return made + self._finish()
+        made += self._finish()
+        if self.cache.stored:
+            self.cache.stored.save(may_wait=not scheduled)
+        return made
 
     def close(self) -> None:
         """Lets everything go; what was computed is kept where it survives."""
         for sequence in (*self._scheduler.running, *self._scheduler.waiting):
             self.cancel(sequence)
+        if self.cache.stored:
+            self.cache.stored.close()
 
-    def stream(self, request: Request) -> Generator[Output, None, None]:  # TODO bridge until the service is in
+    def stream(
+        self, request: Request
+    ) -> Generator[Output, None, None]:  # TODO bridge until the service is in
         sequence = self.add(request)
         try:
             while True:
@@ -188,7 +202,25 @@ class Engine:
         for sequence in (*self._scheduler.running, *self._scheduler.waiting):
             if now > sequence.deadline and sequence.finish is None:
                 sequence.finish = Finish.DEADLINE
-        return self._scheduler.schedule()
+        scheduled = self._scheduler.schedule()
+        if all(each.sequence.is_decoding for each in scheduled):
+            self._draft(scheduled)
+        return scheduled
+
+    def _draft(self, scheduled: list[Scheduled]) -> None:
+        """Adds guesses at what comes next, where they pay and there is room for them."""
+        sequences = [each.sequence for each in scheduled]
+        # A draft in the last place is of no use: nothing could follow it.
+        asked = [(s.drafter, max(0, s.capacity - len(s.token_ids) - 1)) for s in sequences]
+        num_rows = sum(each.num_tokens for each in scheduled)
+        for each, drafts in zip(
+            scheduled, self._speculation.draft(asked, num_rows) if asked else [], strict=True
+        ):
+            sequence = each.sequence
+            num_stored = sequence.num_stored + each.num_tokens + len(drafts)
+            if drafts and self.cache.grow(sequence, num_stored):
+                sequence.drafts = drafts
+                self._metrics.draft_tokens += len(drafts)
 
     def _run(self, scheduled: list[Scheduled]) -> Made:
         """Runs tokens; leaves logits with each sequence whose tokens are now all run."""
@@ -201,7 +233,11 @@ class Engine:
             self.cache.advance(each.sequence)
             if each.sequence.num_pending == 0:
                 each.sequence.logits = logits[-1 - len(each.drafts) :]
-        self._pace.record(num_decoding, num_prompt, self._clock() - start)
+        seconds = self._clock() - start
+        if num_prompt or not any(each.drafts for each in scheduled):
+            self._pace.record(num_decoding, num_prompt, seconds)
+        if not num_prompt:
+            self._speculation.record(sum(each.num_rows for each in scheduled), seconds)
         self._metrics.num_steps += 1
         self._metrics.step_tokens += sum(each.num_rows for each in scheduled)
         return made

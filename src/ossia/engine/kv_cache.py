@@ -3,10 +3,18 @@
 Knows sequences, pools and the prefix cache; does not know who runs when (``scheduler``).
 """
 
+from itertools import compress
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ossia.engine.disk_cache import DiskCache
+from ossia.engine.disk_entry import Kind
 from ossia.engine.memory import PREFILL_CHUNK, MemoryPlan
 from ossia.engine.pages import PagePool, first_visible_page, num_pages_for
 from ossia.engine.prefix_cache import PrefixCache
 from ossia.engine.request import Sequence
+from ossia.engine.stored_pages import StoredPages
 from ossia.model import Config
 from ossia.ops.arrays import NO_PAGE, PAGE_SIZE, KVPages
 from ossia.ops.spec import Ops
@@ -17,14 +25,18 @@ class KVCache:
 
     Attributes:
         layers: one entry a layer; full and sliding layers number their pages separately.
+        stored: what of it lies on disk, if anything does.
         num_evicted: pages given up so far.
 
     Raises:
         ResourceError: the pages do not fit in memory.
     """
 
-    def __init__(self, config: Config, plan: MemoryPlan, ops: Ops) -> None:
+    def __init__(
+        self, config: Config, plan: MemoryPlan, ops: Ops, disk: DiskCache | None = None
+    ) -> None:
         self.window = config.window
+        self._windows = config.windows
         self.full = PagePool(plan.full_pages)
         self.sliding = PagePool(plan.sliding_pages)
         self.prefixes = PrefixCache(self.full, self.sliding, self.window)
@@ -37,6 +49,7 @@ class KVCache:
             for window in config.windows
         ]
         self.num_evicted = 0
+        self.stored = disk and StoredPages(disk, self.prefixes, self._blocks)
 
     def begin(self, sequence: Sequence) -> None:
         """Gives a sequence the pages of its beginning that are known already."""
@@ -46,6 +59,8 @@ class KVCache:
         sequence.nodes = nodes[: self.prefixes.usable(nodes)]
         sequence.full_pages, sequence.sliding_pages = self.prefixes.take(sequence.nodes)
         sequence.num_stored = len(sequence.nodes) * PAGE_SIZE
+        if self.stored and sequence.nodes:
+            self.stored.touch(sequence.nodes[-1])
 
     def num_known(self, sequence: Sequence) -> int:
         """Tokens that ``begin`` would give it."""
@@ -62,10 +77,6 @@ class KVCache:
         num_window = num_pages_for(self.window) + 1 + num_pages_for(PREFILL_CHUNK)
         num_new = min(num_new, num_window + spare)
         return num_new <= self.sliding.num_free + self.prefixes.num_idle_snapshots
-
-    def restore(self, sequence: Sequence) -> bool:
-        """Reads some pages of a sequence's beginning from disk; False where there are none."""
-        return False
 
     def grow(self, sequence: Sequence, num_tokens: int) -> bool:
         """Makes room for ``num_tokens`` of a sequence in all; False, and nothing done, if none is.
@@ -105,10 +116,18 @@ class KVCache:
             self._free_sliding(sequence, index)
         for node in reversed(sequence.nodes):
             self.prefixes.leave(node)
+        if self.stored:
+            self.stored.want(sequence.nodes)
         for page in sequence.full_pages[depth:]:
             self.full.free(page)
         sequence.nodes, sequence.full_pages, sequence.sliding_pages = [], [], []
         sequence.num_stored = 0
+
+    def restore(self, sequence: Sequence) -> bool:
+        """Reads some pages of a sequence's beginning from disk; False where there are none."""
+        if self.stored is None or sequence.request.score_prompt:
+            return False
+        return self.stored.restore(sequence, self.full, self.sliding)
 
     def check_integrity(self, sequences: list[Sequence]) -> None:
         """For tests: every page has the owners that it counts, and every path is in the tree.
@@ -129,11 +148,19 @@ class KVCache:
             assert ids == sequence.token_ids[: len(ids)]
         self.prefixes.check_integrity()
 
+    def _blocks(self, kind: Kind, page: int) -> list[NDArray[Any]]:
+        """Keys and values of a page in every layer of one kind."""
+        is_wanted = [(window is None) == (kind == "full") for window in self._windows]
+        layers = compress(self.layers, is_wanted)
+        return [part[page] for layer in layers for part in (layer.keys, layer.values)]
+
     def _make_known(self, sequence: Sequence, index: int) -> None:
         start = index * PAGE_SIZE
         token_ids = tuple(sequence.token_ids[start : start + PAGE_SIZE])
         parent = sequence.nodes[-1] if sequence.nodes else self.prefixes.root
         node = self.prefixes.insert(parent, token_ids, sequence.full_pages[index])
+        if self.stored:
+            self.stored.name(node)
         sequence.full_pages[index] = node.full_page
         sequence.nodes.append(node)
         if index in sequence.snapshot_pages and self.window is not None:

@@ -21,14 +21,16 @@ class Node:
 
     Attributes:
         token_ids: its ``PAGE_SIZE`` tokens; none at the root.
-        full_page: of the full layers.
+        full_page: of the full layers; NO_PAGE once it was given up.
         sliding_page: of the sliding layers, or NO_PAGE where no snapshot has it.
+        key: the name of the prefix that ends with it, where there is a cache on disk.
     """
 
     token_ids: tuple[int, ...]
     parent: "Node | None"
     full_page: int
     sliding_page: int = NO_PAGE
+    key: bytes = b""
     children: dict[tuple[int, ...], "Node"] = field(default_factory=dict)
 
 
@@ -46,6 +48,11 @@ class PrefixCache:
         # parent is, so the first is always a leaf.
         self._idle: OrderedDict[Node, None] = OrderedDict()
         self._idle_snapshots: OrderedDict[Node, None] = OrderedDict()
+
+    @property
+    def has_window(self) -> bool:
+        """Whether a prefix needs snapshots."""
+        return self._window is not None
 
     @property
     def num_idle(self) -> int:
@@ -111,6 +118,30 @@ class PrefixCache:
             self._idle.pop(node, None)
         return node
 
+    def adopt(self, parent: Node, token_ids: tuple[int, ...], full_page: int) -> Node:
+        """The node after ``parent`` for a page that came from elsewhere; the tree alone owns it.
+
+        ``refresh`` must follow before anything is evicted.
+        """
+        node = Node(token_ids, parent, full_page)
+        parent.children[token_ids] = node
+        self._idle[node] = None
+        return node
+
+    def adopt_snapshot(self, node: Node, sliding_page: int) -> None:
+        """The same for a node's part of a snapshot, which it has not."""
+        node.sliding_page = sliding_page
+        if self._sliding.owners(sliding_page) == 1:
+            self._idle_snapshots[node] = None
+
+    def refresh(self, path: list[Node]) -> None:
+        """Counts what is idle on a path as used just now."""
+        for node in reversed(path):
+            if node in self._idle:
+                self._idle.move_to_end(node)
+            if node in self._idle_snapshots:
+                self._idle_snapshots.move_to_end(node)
+
     def keep(self, node: Node, sliding_page: int) -> None:
         """Makes a sequence's sliding page a part of a snapshot, if the node has none yet."""
         if node.sliding_page == NO_PAGE:
@@ -136,6 +167,7 @@ class PrefixCache:
         assert not node.children
         del node.parent.children[node.token_ids]
         self._full.free(node.full_page)
+        node.full_page = NO_PAGE
         if node.sliding_page != NO_PAGE:
             self._drop_snapshot(node)
         return True

@@ -10,6 +10,7 @@ from ossia.base.errors import InputError, OssiaError
 from ossia.engine.constraint import Constraint
 from ossia.engine.prefix_cache import Node
 from ossia.engine.sampler import Sampling
+from ossia.engine.speculation import Drafter
 from ossia.numerics.arrays import Float32
 from ossia.ops.arrays import PAGE_SIZE
 
@@ -136,10 +137,12 @@ class Sequence:
         full_pages: page of each logical page in the full layers.
         sliding_pages: the same in the sliding layers; NO_PAGE where it slid out of the window.
         forced: tokens that must come next, because the constraint leaves one way.
+        drafter: guesses them from the tokens before.
         drafts: tokens that may come next, run in this step to find out.
         logits: [1 + drafts, vocabulary] after the last token and after each draft, while the next
             token is not chosen yet.
         num_cached: tokens of the prompt that were known when it began.
+        num_restored: pages read from disk for it.
         num_reported: tokens of the prompt whose computing, or score, was told.
         is_paused: it makes no tokens for now.
         finish: why it ended, once it has.
@@ -159,13 +162,18 @@ class Sequence:
     sliding_pages: list[int] = field(default_factory=list)
     history: Any = None  # TODO
     forced: deque[int] = field(default_factory=deque)
+    drafter: Drafter = field(init=False)
     drafts: tuple[int, ...] = ()
     logits: Float32 | None = None
     num_cached: int | None = None
+    num_restored: int = 0
     num_reported: int = 0
     is_paused: bool = False
     finish: Finish | None = None
     error: OssiaError | None = None
+
+    def __post_init__(self) -> None:
+        self.drafter = Drafter(self.token_ids)
 
     @property
     def num_prompt(self) -> int:

@@ -130,7 +130,7 @@ class Scheduler:
         """What it has computed is known until the room is needed; its tokens stay its own."""
         self.running.remove(sequence)
         self._cache.release(sequence)
-        sequence.logits = None
+        sequence.logits, sequence.drafts = None, ()
         self.waiting.append(sequence)
         self.num_preempted += 1
 
