@@ -5,11 +5,35 @@ Knows what its words and numbers mean, and which are allowed; its file is hub's.
 
 from dataclasses import fields
 
+from ossia import hub
 from ossia.agent.transcript import Transcript
 from ossia.base.errors import InputError
 from ossia.chat import Settings
 from ossia.harmony import Effort
 from ossia.hub import Persona
+from ossia.hub.personas import find_persona, path_of
+
+PLAIN = Persona("nano")
+"""No manner at all; which model it is of does not matter to a conversation."""
+
+
+def persona_named(text: str) -> Persona | None:
+    """The persona that the user gave a name; None where a text is no such name.
+
+    Raises:
+        InputError: its file is damaged, or says what no conversation can have.
+    """
+    try:
+        name = hub.parse(text)
+    except InputError:
+        return None
+    if not isinstance(name, hub.OwnName) or (persona := find_persona(name)) is None:
+        return None
+    try:
+        opening(persona)
+    except InputError as error:
+        raise InputError(f"{path_of(name)}: {error}") from None
+    return persona
 
 
 def opening(persona: Persona) -> Transcript:

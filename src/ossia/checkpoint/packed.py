@@ -70,6 +70,20 @@ def open_packed(source: Source, layout: str) -> tuple[Path, Mapping[str, TiledAr
     return None
 
 
+def packed_files(source: Source) -> list[Path]:
+    """The files that hold a packed form of a checkpoint, of any layout."""
+    if not source.files:
+        return []
+    origin = _origin(source)
+    found = []
+    for place in _places(source, "*", origin):
+        head, _, tail = place.name.rpartition("*")
+        if place.parent.is_dir():
+            names = sorted(path.name for path in place.parent.iterdir())
+            found += [place.parent / n for n in names if n.startswith(head) and n.endswith(tail)]
+    return [path for path in found if _is_of(path, origin)]
+
+
 def write_packed(
     source: Source, layout: str, tensors: Sequence[Packed], progress: Progress
 ) -> Path:
@@ -123,6 +137,13 @@ def _has_all(path: Path, layout: str, origin: str, groups: Sequence[Group]) -> b
         return False
     is_ours = (metadata.get(_ORIGIN), metadata.get(_LAYOUT)) == (origin, layout)
     return is_ours and found == {tensor.name for group in groups for tensor in group.tensors}
+
+
+def _is_of(path: Path, origin: str) -> bool:
+    try:
+        return read_metadata(MappedFile(path)).get(_ORIGIN) == origin
+    except (CheckpointError, OSError):
+        return False
 
 
 def _make_room(path: Path, nbytes: int) -> None:

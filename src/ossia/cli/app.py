@@ -7,11 +7,17 @@ import typer
 from ossia import __version__
 from ossia.cli.bench import bench
 from ossia.cli.convert import convert
+from ossia.cli.copy import copy
+from ossia.cli.create import create
 from ossia.cli.failures import reported
 from ossia.cli.harmony import app as harmony
+from ossia.cli.import_ import import_
+from ossia.cli.list import list_
+from ossia.cli.remove import remove
 from ossia.cli.run import run
 from ossia.cli.show import show
 from ossia.cli.synth import synth
+from ossia.cli.verify import verify
 
 app = typer.Typer(
     add_completion=False,
@@ -43,24 +49,32 @@ def ossia(
     \b
     Examples:
       ossia run nano "What is 27 + 58?"     ask the model inside the package
-      ossia run ~/models/gpt-oss-20b        talk with a model on this disk
+      ossia run gpt-oss:20b                 talk with the released model
+      ossia list                            the models on this machine
       cat notes.txt | ossia run nano "Say this in one line"
       ossia show ~/models/gpt-oss-20b       what it is, and what memory it takes
       ossia bench ~/models/gpt-oss-20b      how fast it runs here
 
-    MODEL is nano, the small model inside the package, or the path of a gpt-oss checkpoint: a
-    Hugging Face folder, an original/ folder or a GGUF file.
+    MODEL is a name: nano, the small model inside the package; gpt-oss:20b, gpt-oss:120b;
+    ORG/NAME[:QUANTIZATION] on Hugging Face; a name that you gave. Or it is the path of a gpt-oss
+    checkpoint: a Hugging Face folder, an original/ folder or a GGUF file.
     """  # noqa: D301 - the \b tells typer to keep the lines as they are
 
 
-for verb, short in (
-    (run, "Ask a model, or talk with it."),
-    (show, "Tell what a model is."),
-    (bench, "Measure how fast a model runs here."),
-    (convert, "Write a checkpoint in another layout."),
-    (synth, "Write a checkpoint of random weights."),
+for name, verb, short in (
+    ("run", run, "Ask a model, or talk with it."),
+    ("list", list_, "List the models on this machine."),
+    ("show", show, "Tell what a model is."),
+    ("rm", remove, "Remove models and names."),
+    ("cp", copy, "Give a model a second name."),
+    ("import", import_, "Name a model on this disk."),
+    ("create", create, "Make a persona."),
+    ("verify", verify, "Check files and numbers of a model."),
+    ("bench", bench, "Measure how fast a model runs here."),
+    ("convert", convert, "Write a checkpoint in another layout."),
+    ("synth", synth, "Write a checkpoint of random weights."),
 ):
-    app.command(short_help=short)(reported(verb))
+    app.command(name, short_help=short)(reported(verb))
 app.add_typer(harmony, name="harmony", short_help="See conversations as the model does.")
 
 

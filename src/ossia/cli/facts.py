@@ -9,12 +9,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ossia.base.errors import TokenizerError
+from ossia.base.errors import ResourceError, TokenizerError
+from ossia.bench.expected import Expectation, expected_traffic, measure_bandwidth
 from ossia.checkpoint import Source
 from ossia.cli.terminal import printable
 from ossia.engine import plan_memory
 from ossia.engine.memory import default_context
 from ossia.model import Config
+from ossia.ops.cpu.bandwidth import PROBE_BYTES
+from ossia.ops.select import select_backend
 from ossia.tokenizer import load_tokenizer
 
 LAYOUT_NAMES = {"hf": "Hugging Face", "openai": "OpenAI original", "gguf": "GGUF"}
@@ -63,6 +66,11 @@ class Facts:
     num_tokens: int | None
     tokenizer: str
 
+    @property
+    def weight_bytes(self) -> int:
+        """Of all tensors."""
+        return sum(nbytes for _, nbytes in self.encodings.values())
+
 
 def facts_of(source: Source) -> Facts:
     """Count what a checkpoint has.
@@ -100,13 +108,27 @@ def facts_of(source: Source) -> Facts:
 def memory_of(facts: Facts, contexts: Iterable[int], item_bytes: int) -> list[Memory]:
     """What contexts take: those given, up to the model's limit, and the largest that fits here."""
     asked = {context for context in contexts if context <= facts.config.max_context}
-    weights = sum(nbytes for _, nbytes in facts.encodings.values())
+    weights = facts.weight_bytes
     largest = default_context(facts.config, weights, item_bytes)
     rows = []
     for context in sorted(asked | {largest}):
         kv_bytes = plan_memory(facts.config, context, item_bytes).kv_bytes
         rows.append(Memory(context, kv_bytes, weights + kv_bytes, context <= largest))
     return rows
+
+
+def expectation_of(facts: Facts) -> Expectation | None:
+    """How fast decoding should be at the start of a conversation; None where nothing is known."""
+    if (backend := select_backend()).name != "cpu":
+        return None
+    is_mxfp4 = "MXFP4" in facts.encodings
+    traffic = expected_traffic(facts.config, 512, backend.ops.kv_item_bytes(), is_mxfp4=is_mxfp4)
+    if traffic.total < PROBE_BYTES:  # a cache may hold it, and other things take the time
+        return None
+    try:
+        return Expectation(traffic, measure_bandwidth())
+    except ResourceError:
+        return None
 
 
 def facts_lines(facts: Facts) -> dict[str, str]:

@@ -19,7 +19,7 @@ _MAX_INPUT_BYTES = 64 << 20
 
 def run(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="nano, or the path of a checkpoint.")
+        str, typer.Argument(metavar="MODEL", help="A model's name or path, or a persona.")
     ],
     prompt: Annotated[
         list[str] | None,
@@ -29,26 +29,42 @@ def run(
         str | None, typer.Option(metavar="TEXT", help="Instructions for the whole conversation.")
     ] = None,
     effort: Annotated[
-        str, typer.Option(metavar="low|medium|high", help="How long to reason.")
-    ] = "medium",
+        str | None,
+        typer.Option(metavar="low|medium|high", help="How long to reason.", show_default="medium"),
+    ] = None,
     hide_reasoning: Annotated[
         bool, typer.Option("--hide-reasoning", help="Show the answer only.")
     ] = False,
     temperature: Annotated[
-        float,
-        typer.Option(metavar="X", help="0 takes the likeliest token; 1 is the model as trained."),
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="0 takes the likeliest token; 1 is the model as trained.",
+            show_default="1.0",
+        ),
+    ] = None,
     top_p: Annotated[
-        float,
-        typer.Option(metavar="X", help="Keep the likeliest tokens that hold this share; 1 is off."),
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Keep the likeliest tokens that hold this share; 1 is off.",
+            show_default="1.0",
+        ),
+    ] = None,
     top_k: Annotated[
-        int, typer.Option(metavar="N", help="Keep so many of the likeliest; 0 is off.")
-    ] = 0,
+        int | None,
+        typer.Option(
+            metavar="N", help="Keep so many of the likeliest; 0 is off.", show_default="0"
+        ),
+    ] = None,
     min_p: Annotated[
-        float,
-        typer.Option(metavar="X", help="Drop tokens below this share of the likeliest; 0 is off."),
-    ] = 0.0,
+        float | None,
+        typer.Option(
+            metavar="X",
+            help="Drop tokens below this share of the likeliest; 0 is off.",
+            show_default="0.0",
+        ),
+    ] = None,
     seed: Annotated[
         int | None,
         typer.Option(metavar="N", help="The same seed gives the same answer.", show_default=False),
@@ -73,7 +89,8 @@ def run(
 
     With a prompt, or with text on standard input, it answers once. Otherwise a talk begins: /help
     tells its commands, Ctrl-C stops an answer, Ctrl-D leaves. Reasoning is shown dim on the
-    terminal; into a pipe or a file goes the answer alone.
+    terminal; into a pipe or a file goes the answer alone. A persona brings instructions, effort
+    and sampling of its own; what is given here wins.
 
     \b
     Examples:
@@ -81,17 +98,21 @@ def run(
       ossia run nano --effort low
       ossia run nano --temperature 0 --json "What is 3 * 41?"
       cat notes.txt | ossia run ~/models/gpt-oss-20b "Say this in one line"
+      ossia run pirate                      (a persona; see ossia create)
       ossia run nano -- "-3 + 5?"           (a prompt that begins with a dash)
     """  # noqa: D301 - the \b tells typer to keep the lines as they are
-    from ossia.agent import Transcript
-    from ossia.chat import Settings
     from ossia.cli.display import Display
-    from ossia.harmony import Effort
 
-    transcript = Transcript(
-        effort=choose(Effort, effort, "effort"),
-        instructions=system,
-        settings=Settings(temperature, top_p, top_k, min_p, seed, max_tokens),
+    transcript = _opening(
+        model,
+        system,
+        effort,
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        seed=seed,
+        max_tokens=max_tokens,
     )
     display = Display(not hide_reasoning, verbose)
     question = _question(prompt or [])
@@ -104,6 +125,21 @@ def run(
         Talk(loaded, transcript, display).run()
     else:
         _answer_once(loaded, transcript, question, display, is_json=json)
+
+
+def _opening(
+    model: str, system: str | None, effort: str | None, **settings: float | None
+) -> "Transcript":
+    """The conversation that the model's name begins; what the flags say wins."""
+    from ossia.agent import PLAIN, opening, persona_named
+    from ossia.harmony import Effort
+    from ossia.hub.personas import moved
+
+    if effort is not None:
+        choose(Effort, effort, "effort")
+    persona = persona_named(model) or PLAIN
+    given = {name: value for name, value in settings.items() if value is not None}
+    return opening(moved(persona, system=system, effort=effort, settings=given))
 
 
 def _question(prompt: list[str]) -> str | None:

@@ -91,6 +91,24 @@ def missing(text: str) -> HubName | None:
     return found if isinstance(found, HubName) else None
 
 
+def meaning(text: str) -> Persona:
+    """What a text means, so that it can be kept: the model's long name, or its whole path.
+
+    Raises:
+        InputError: it means nothing, here or on the hub.
+    """
+    found = _search(text)
+    if isinstance(found, HubName):  # not here
+        name = parse(text)
+        persona = find_persona(name) if isinstance(name, OwnName) else None
+        return persona or Persona(str(found))
+    if found.persona is not None:
+        return found.persona
+    if found.place is Place.PACKAGE:
+        return Persona(text)
+    return Persona(str(found.on_hub or found.path.absolute()))
+
+
 def _search(text: str) -> Model | HubName:
     """The model; or of one that is not here, what the hub calls it."""
     name: HubName | OwnName | None = None
@@ -159,9 +177,8 @@ def _existing(text: str) -> Path | None:
 def _absence(text: str, name: HubName) -> str:
     size = DOWNLOAD_BYTES.get(name)
     how_much = f" ({size / 1e9:.1f} GB)" if size else ""
-    spelled = short(name)
-    also = "" if text == spelled else f" as {text!r:.80}"
-    return f"{name} is not on this machine{also}; get it with: ossia pull {spelled}{how_much}"
+    nor = f", nor is there a file or folder {text:.100}" if text == str(name) and not size else ""
+    return f"{name} is not on this machine{nor}; get it with: ossia pull {short(name)}{how_much}"
 
 
 def _unknown(text: str) -> str:

@@ -62,6 +62,13 @@ class Manifest:
     pulled: float
 
     @property
+    def model(self) -> HubName:
+        """The name, parsed."""
+        name = parse(self.name)
+        assert isinstance(name, HubName), "a manifest is checked when it is read"
+        return name
+
+    @property
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)

@@ -40,6 +40,11 @@ class Verdict:
     checks: tuple[Check, ...]
 
     @property
+    def is_computed(self) -> bool:
+        """Whether files were whole, so that numbers were computed."""
+        return self.checks[0].outcome is not Outcome.FAILED
+
+    @property
     def is_right(self) -> bool:
         """Whether no check failed."""
         return all(check.outcome is not Outcome.FAILED for check in self.checks)
@@ -124,11 +129,11 @@ def _computing(source: Source, loaded: Loaded) -> dict[str, str]:
     nbytes = sum(path.stat().st_size for path in source.files)
     config = loaded.config
     return {
-        "files": f"{source.layout.value}, {len(source.files)} with weights, {nbytes / 1e9:.2f} GB",
+        "files": f"{source.layout.value}, {len(source.files)} with weights, {nbytes / 1e6:,.1f} MB",
         "shape": f"{config.num_layers} layers, hidden {config.hidden}, {config.num_experts} "
         f"experts, vocabulary {config.vocabulary}",
         "backend": f"{loaded.backend.name} ({loaded.backend.detail})",
-        "weights": loaded.holding,
+        "weights": loaded.holding.partition(" from ")[0],  # no path of the user's
     }
 
 
