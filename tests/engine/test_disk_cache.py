@@ -404,8 +404,10 @@ def test_the_memory_for_what_waits_is_bounded(
         store(cache, page)  # and returns
     assert cache.stats().dropped == 20
     assert not cache.flush(0.01)
+    assert not cache.has_room
     may_write.set()
     assert cache.flush(60)
+    assert cache.has_room
     for page in pages[:15]:
         store(cache, page)
     assert cache.close(60)

@@ -182,8 +182,6 @@ class DiskIndex:
                 if (page := self._pages.pop(key, None)) is None:
                     continue
                 self._num_bytes -= page.num_bytes
-                if (parent := self._pages.get(page.parent)) is not None:
-                    parent.stamp = max(parent.stamp, page.stamp)
             for kind in page.sizes:
                 remove_file(self._folder, EntryName(key, page.parent, kind))
 
@@ -199,13 +197,13 @@ def least_recent(pages: Mapping[bytes, StoredPage], num_bytes: int, kept: bytes)
     heapq.heapify(leaves)
     victims: list[bytes] = []
     while num_bytes > 0 and leaves:
-        stamp, key = heapq.heappop(leaves)
+        _, key = heapq.heappop(leaves)
         victims.append(key)
         num_bytes -= pages[key].num_bytes
         parent = pages[key].parent
         num_children[parent] -= 1
         if num_children[parent] == 0 and parent in pages and parent != kept:
-            heapq.heappush(leaves, (max(stamp, pages[parent].stamp), parent))
+            heapq.heappush(leaves, (pages[parent].stamp, parent))
     return victims
 
 
@@ -216,16 +214,35 @@ def scan(folder: Path) -> dict[bytes, StoredPage]:
         OSError: the folder cannot be listed.
     """
     pages: dict[bytes, StoredPage] = {}
-    now = time.time_ns()
     with os.scandir(folder) as found:
         fans = [fan.path for fan in found if _FAN_OUT.fullmatch(fan.name)]
     for fan in fans:
-        with contextlib.suppress(OSError), os.scandir(fan) as entries:
-            for entry in entries:
-                if (match := _NAME.fullmatch(entry.name)) and fan.endswith(entry.name[:2]):
-                    with contextlib.suppress(FileNotFoundError):  # another process has evicted it
-                        _add_found(pages, match, entry.stat(follow_symlinks=False), now)
+        with contextlib.suppress(OSError):  # no folder
+            descriptor = os.open(fan, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                _scan_fan(descriptor, fan[-2:], pages)
+            finally:
+                os.close(descriptor)
     return pages
+
+
+def _scan_fan(descriptor: int, start: str, pages: dict[bytes, StoredPage]) -> None:
+    """Adds the pages of an open folder in which keys of one start lie. A line here counts."""
+    now = time.time_ns()
+    with os.scandir(descriptor) as entries:
+        for entry in entries:
+            if (match := _NAME.fullmatch(entry.name)) is None or not entry.name.startswith(start):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:  # another process has evicted it
+                continue
+            key, parent, kind = match.groups()
+            page = pages.get(key_bytes := bytes.fromhex(key))
+            if page is None:
+                page = pages[key_bytes] = StoredPage(bytes.fromhex(parent), 0)
+            page.stamp = max(page.stamp, min(status.st_mtime_ns, now))
+            page.sizes[cast("Kind", kind)] = status.st_size
 
 
 def make_folder(folder: Path) -> None:
@@ -262,13 +279,3 @@ def remove_file(folder: Path, name: EntryName) -> None:
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()
-
-
-def _add_found(
-    pages: dict[bytes, StoredPage], match: re.Match[str], status: os.stat_result, now: int
-) -> None:
-    key, parent, kind = bytes.fromhex(match[1]), bytes.fromhex(match[2]), cast("Kind", match[3])
-    stamp = min(status.st_mtime_ns, now)
-    page = pages.setdefault(key, StoredPage(parent, stamp))
-    page.stamp = max(page.stamp, stamp)
-    page.sizes[kind] = status.st_size
