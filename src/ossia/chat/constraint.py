@@ -3,6 +3,8 @@
 It is what the engine asks (``engine.constraint``); the rules are ``harmony``'s.
 """
 
+from collections.abc import Sequence
+
 from ossia.chat.loops import LoopDetector
 from ossia.engine.constraint import Mask
 from ossia.harmony.envelope import Envelope
@@ -22,12 +24,16 @@ class AnswerConstraint:
 
     @property
     def is_ready(self) -> bool:
-        """Whether ``mask`` answers at once."""
+        """Whether ``mask`` and ``forced`` answer at once."""
         return self._envelope.is_ready
 
     def mask(self) -> Mask:
         """The tokens that may come next."""
         return self._envelope.mask()
+
+    def forced(self) -> Sequence[int]:
+        """The tokens that must come next. None is text of the reasoning, so none is in a loop."""
+        return self._envelope.forced()
 
     def accept(self, token_id: int) -> None:
         """The token that was chosen; one that closes a loop is the last of the reasoning."""

@@ -4,7 +4,7 @@ Knows schemas and token ids; does not know where in an answer a grammar holds (`
 envelope does). Masks are computed on threads of their own while the model computes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -83,27 +83,48 @@ class SchemaGrammar:
         return SchemaState(self)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where in the JSON an answer is.
+
+    Attributes:
+        mask: ordinary tokens that may come next [vocabulary].
+        forced: tokens that must come next.
+        is_complete: whether the JSON may end here.
+    """
+
+    mask: Mask
+    forced: Sequence[int]
+    is_complete: bool
+
+
 class SchemaState:
     """What one answer has said of its JSON, and what may come next.
 
-    The mask after a token is computed as soon as the token is known, on another thread.
+    What may come after a token is computed as soon as the token is known, on another thread.
     """
 
     def __init__(self, grammar: SchemaGrammar) -> None:
         self._matcher = grammar.matcher.deep_copy()
         self._grammar = grammar
         self._words = np.zeros(-(-grammar.vocabulary_size // 32), np.uint32)
-        self._next: Future[tuple[Mask, bool]] = grammar.threads.submit(self._compute, None)
+        self._place: Future[_Place] = grammar.threads.submit(self._compute)
 
     @property
     def is_ready(self) -> bool:
-        """Whether ``mask`` has its answer."""
-        return self._next.done()
+        """Whether the rest answers at once."""
+        return self._place.done()
 
     @property
     def is_complete(self) -> bool:
         """Whether the JSON may end here. Waits for the mask."""
-        return self._next.result()[1]
+        return self._place.result().is_complete
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the JSON has to end here. Waits for the mask."""
+        place = self._place.result()
+        return place.is_complete and not place.mask.any()
 
     def mask(self) -> Mask:
         """Ordinary tokens that may come next [vocabulary]. Waits until it is computed.
@@ -111,15 +132,29 @@ class SchemaState:
         Raises:
             ResourceError: the grammar is too large to go on.
         """
-        return self._next.result()[0]
+        return self._place.result().mask
+
+    def forced(self) -> Sequence[int]:
+        """Tokens that must come next, as the tokenizer spells the text that must. Waits, too.
+
+        The last of that text is left out where a token of the vocabulary could begin with it and
+        go on with something else: ``"name`` is certain, its ``"`` may be the one of ``":``.
+
+        Raises:
+            ResourceError: the grammar is too large to go on.
+        """
+        return self._place.result().forced
 
     def accept(self, token_id: int) -> None:
-        """Goes on by one token, which the mask allows."""
-        self._next = self._grammar.threads.submit(self._compute, token_id)
+        """Goes on by one token, which the mask allows, or which was forced."""
+        self._place = self._grammar.threads.submit(self._compute, self._place, token_id)
 
-    def _compute(self, token_id: int | None) -> tuple[Mask, bool]:
-        if token_id is not None:
+    def _compute(self, before: Future[_Place] | None = None, token_id: int = -1) -> _Place:
+        """The place after a token, or the first one."""
+        if before is not None:
+            before.result()  # forced tokens are accepted without waiting, and are taken in turn
             self._matcher.consume_token(token_id)
+        forced = self._matcher.compute_ff_tokens()
         words = self._words
         self._matcher.unsafe_compute_mask_ptr(words.ctypes.data, words.nbytes)
         if self._matcher.is_error():
@@ -130,7 +165,8 @@ class SchemaState:
         bits = np.unpackbits(words.view(np.uint8), bitorder="little")
         mask = bits[: self._grammar.vocabulary_size].view(np.bool_)
         mask[self._grammar.end] = False
-        return mask, self._matcher.is_accepting()
+        is_complete = self._matcher.is_accepting()
+        return _Place(mask, () if is_complete else forced, is_complete)
 
 
 class _Words:

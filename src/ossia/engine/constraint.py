@@ -3,7 +3,7 @@
 The engine asks for masks and says which token was chosen; it knows neither format nor grammar.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -21,13 +21,20 @@ class Constraint(Protocol):
 
     @property
     def is_ready(self) -> bool:
-        """Whether ``mask`` answers at once. Until then the engine serves the others."""
+        """Whether ``mask`` and ``forced`` answer at once. Until then others are served."""
 
     def mask(self) -> Mask:
         """The tokens that may come next; waits until they are known."""
 
+    def forced(self) -> Sequence[int]:
+        """The tokens that must come next, in order, because the rules leave one way; may wait.
+
+        None where there is a choice. It depends on the accepted tokens alone, so that an answer is
+        the same whoever asks when. Each is still to be accepted.
+        """
+
     def accept(self, token_id: int) -> None:
-        """The token that was chosen. Returns at once: what takes time runs on a thread."""
+        """The token that comes next. Returns at once: what takes time runs on a thread."""
 
 
 def allowed_ids(constraint: Constraint, vocabulary: int) -> NDArray[np.intp]:
@@ -46,8 +53,25 @@ def allowed_ids(constraint: Constraint, vocabulary: int) -> NDArray[np.intp]:
     return ids
 
 
+def forced_ids(constraint: Constraint, vocabulary: int) -> list[int]:
+    """The ids that must come next, in order, each below ``vocabulary``.
+
+    Raises:
+        OssiaError: the model has no such token, or the constraint failed; it concerns this
+            sequence alone.
+    """
+    with _failures_in_words():
+        ids = [int(token_id) for token_id in constraint.forced()]
+    if ids and not 0 <= min(ids) <= max(ids) < vocabulary:
+        raise OssiaError(
+            f"the rules force a token id outside the model's {vocabulary}; "
+            "the tokenizer belongs to another model"
+        )
+    return ids
+
+
 def tell(constraint: Constraint, token_id: int) -> None:
-    """Tells a constraint which token was chosen.
+    """Tells a constraint which token comes next.
 
     Raises:
         OssiaError: the constraint failed; it concerns this sequence alone.

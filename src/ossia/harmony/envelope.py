@@ -5,7 +5,7 @@ say which text tokens may come. Headers are sequences of ids as the tokenizer wr
 what the model was trained on. ``docs/ideas/envelope.md`` draws the automaton.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import lru_cache
@@ -33,8 +33,15 @@ class GrammarState(Protocol):
     def is_complete(self) -> bool:
         """Whether the body may end here."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the body has to end here."""
+
     def mask(self) -> Mask:
         """The ordinary tokens that may come next."""
+
+    def forced(self) -> Sequence[int]:
+        """The ordinary tokens that must come next; none where the body may end, too."""
 
     def accept(self, token_id: int) -> None:
         """Goes on by one token."""
@@ -90,9 +97,13 @@ class Kind(Enum):
     FINAL = auto()
 
 
-@dataclass(frozen=True)
+_LAST = (Kind.CALL, Kind.FINAL)
+"""After these the answer is over."""
+
+
+@dataclass(frozen=True, eq=False)
 class _Header:
-    """A header that is complete."""
+    """What a header means: one object for all the ways to write it."""
 
     kind: Kind
     grammar: Grammar | None = None
@@ -103,13 +114,18 @@ class _Node:
     """A place within the headers: a trie over token ids.
 
     Attributes:
-        kinds: of the messages that can still come of it.
+        headers: those that can still come of it.
         header: set where ``<|message|>`` was the last token.
+        children: where each token leads; of those that lead to one header the trained way first.
     """
 
-    kinds: set[Kind] = field(default_factory=set)
+    headers: set[_Header] = field(default_factory=set)
     header: _Header | None = None
     children: dict[int, "_Node"] = field(default_factory=dict)
+
+    def among(self, kinds: set[Kind]) -> list[_Header]:
+        """The headers of some kinds that can still come."""
+        return [header for header in self.headers if header.kind in kinds]
 
 
 @dataclass
@@ -161,7 +177,7 @@ class Envelope:
 
     @property
     def is_ready(self) -> bool:
-        """Whether ``mask`` answers at once."""
+        """Whether ``mask`` and ``forced`` answer at once."""
         match self._state:
             case _Body(grammar=grammar) if grammar is not None:
                 return grammar.is_ready
@@ -175,10 +191,26 @@ class Envelope:
         """The tokens that may come next, never written to again by anyone."""
         match self._state:
             case _Node() as node:
-                return self._tokens.only(self._steps(node))
+                return self._tokens.only(_steps(node, self._allowed_kinds(self._previous)))
             case _Body() as body:
                 return self._body_mask(body)
         return self._tokens.only([self._tokens.ids[special.RETURN]])
+
+    def forced(self) -> Sequence[int]:
+        """The tokens that must come next, in order; none where there is a choice, or at the end.
+
+        Several ways to write the same are no choice: it is the one that the model was trained on.
+        """
+        match self._state:
+            case _Node() as node:
+                return self._forced_header(node, self._previous)
+            case _Body() as body if self._has_to_end(body):
+                end = self._tokens.ends[body.kind][0]
+                after = [] if body.kind in _LAST else self._forced_header(self._later, body.kind)
+                return [end, *after]
+            case _Body(grammar=grammar) if grammar is not None:
+                return grammar.forced()
+        return ()
 
     def accept(self, token_id: int) -> None:
         """Goes on by one token.
@@ -188,7 +220,7 @@ class Envelope:
         """
         match self._state:
             case _Node() as node:
-                if token_id not in self._steps(node):
+                if token_id not in _steps(node, self._allowed_kinds(self._previous)):
                     raise ValueError(f"token {token_id} has no place in a header here")
                 self._enter(node.children[token_id])
             case _Body() as body if token_id in self._tokens.ends[body.kind] and body.may_end:
@@ -217,32 +249,40 @@ class Envelope:
     def _leave(self, kind: Kind) -> None:
         """A message ended: another begins, or the answer is complete."""
         self._previous = kind
-        self._state = None if kind in (Kind.FINAL, Kind.CALL) else self._later
+        self._state = None if kind in _LAST else self._later
 
-    def _steps(self, node: _Node) -> list[int]:
-        """The ids that lead from a place in a header to a message that may come now."""
-        allowed = self._allowed_kinds()
-        return [
-            token_id
-            for token_id, child in node.children.items()
-            if not allowed.isdisjoint(child.kinds)
-        ]
-
-    def _allowed_kinds(self) -> set[Kind]:
-        """Messages that may come now. Neither reasoning nor a preamble follows its like.
+    def _allowed_kinds(self, previous: Kind | None) -> set[Kind]:
+        """Messages that may come after one. Neither reasoning nor a preamble follows its like.
 
         Where a call is demanded, it follows the preamble: an answer cannot put it off for ever.
+        Where it is a certain tool's, there is none: nothing is left to tell the user before.
         Where the answer has a grammar, too: whoever reads it gets no other text before it.
         """
         is_call_next = self._rules.must_call or self._rules.answer is not None
-        if is_call_next and self._previous is Kind.PREAMBLE:
+        if is_call_next and previous is Kind.PREAMBLE:
             return {Kind.CALL}
         kinds = {Kind.CALL} if self._rules.must_call else {Kind.CALL, Kind.FINAL}
-        if self._may_reason and self._previous is not Kind.REASONING:
+        if self._may_reason and previous is not Kind.REASONING:
             kinds.add(Kind.REASONING)
-        if self._previous is not Kind.PREAMBLE:
+        is_named = self._rules.must_call and len(self._rules.callees) == 1
+        if previous is not Kind.PREAMBLE and not is_named:
             kinds.add(Kind.PREAMBLE)
         return kinds
+
+    def _forced_header(self, node: _Node, previous: Kind | None) -> list[int]:
+        """From a place in a header: the tokens up to where it is open which message comes."""
+        allowed, ids = self._allowed_kinds(previous), []
+        while steps := _steps(node, allowed):
+            if len(steps) > 1 and len(node.among(allowed)) > 1:
+                break
+            ids.append(steps[0])
+            node = node.children[steps[0]]
+        return ids
+
+    def _has_to_end(self, body: _Body) -> bool:
+        if body.kind is Kind.REASONING:
+            return not self._may_reason
+        return body.grammar is not None and body.grammar.is_over
 
     def _body_mask(self, body: _Body) -> Mask:
         if body.kind is Kind.REASONING and not self._may_reason:
@@ -263,11 +303,11 @@ class _Tokens:
         self.ids: Mapping[str, int] = {name: tokenizer.special(name) for name in names}
         end = self.ids[special.END]
         # A final message of the prompt ends with <|end|>, so a model may end its own so, too.
-        self.ends: Mapping[Kind, frozenset[int]] = {
-            Kind.REASONING: frozenset({end}),
-            Kind.PREAMBLE: frozenset({end}),
-            Kind.CALL: frozenset({self.ids[special.CALL]}),
-            Kind.FINAL: frozenset({self.ids[special.RETURN], end}),
+        self.ends: Mapping[Kind, tuple[int, ...]] = {
+            Kind.REASONING: (end,),
+            Kind.PREAMBLE: (end,),
+            Kind.CALL: (self.ids[special.CALL],),
+            Kind.FINAL: (self.ids[special.RETURN], end),
         }
         self._bytes = tokenizer.token_bytes
         self.text = np.zeros(tokenizer.vocabulary_size, np.bool_)
@@ -307,8 +347,13 @@ def _opening(tokenizer: Tokenizer) -> list[int]:
 def _follow(ids: list[int], node: _Node) -> _Node:
     """The place from which these ids lead to a node."""
     for token_id in reversed(ids):
-        node = _Node(node.kinds, None, {token_id: node})
+        node = _Node(node.headers, None, {token_id: node})
     return node
+
+
+def _steps(node: _Node, kinds: set[Kind]) -> list[int]:
+    """The ids that lead from a place in a header to a message of some kinds."""
+    return [token_id for token_id, child in node.children.items() if child.among(kinds)]
 
 
 def _header_trie(tokenizer: Tokenizer, rules: Rules) -> _Node:
@@ -317,16 +362,19 @@ def _header_trie(tokenizer: Tokenizer, rules: Rules) -> _Node:
         if special.CONSTRAIN in parts and special.CONSTRAIN not in tokenizer.specials:
             continue
         node = root
-        node.kinds.add(header.kind)
+        node.headers.add(header)
         for token_id in _ids(tokenizer, parts):
             node = node.children.setdefault(token_id, _Node())
-            node.kinds.add(header.kind)
+            node.headers.add(header)
         node.header = header
     return root
 
 
 def _headers(rules: Rules) -> Iterator[tuple[tuple[str, ...], _Header]]:
-    """Every header that an answer may have, as control tokens and the text between."""
+    """Every header that an answer may have, as control tokens and the text between.
+
+    Of the ways to write one, the first is what OpenAI's description of the format shows.
+    """
     plain = {Channel.ANALYSIS: Kind.REASONING, Channel.FINAL: Kind.FINAL}
     if rules.callees:
         plain[Channel.COMMENTARY] = Kind.PREAMBLE
@@ -334,22 +382,22 @@ def _headers(rules: Rules) -> Iterator[tuple[tuple[str, ...], _Header]]:
         grammar = rules.answer if kind is Kind.FINAL else None
         yield (special.CHANNEL, channel, special.MESSAGE), _Header(kind, grammar)
     for callee in rules.callees:
-        header = _Header(Kind.CALL, callee.grammar)
         recipient = f" to={callee.recipient}"
         for channel in callee.channels:
-            for content_type in _content_types(callee.content_type):
-                in_role = (recipient, special.CHANNEL, channel)
-                in_channel = (special.CHANNEL, f"{channel}{recipient}")
-                yield (*_joined(in_role, content_type), special.MESSAGE), header
-                yield (*_joined(in_channel, content_type), special.MESSAGE), header
+            header = _Header(Kind.CALL, callee.grammar)
+            in_channel = (special.CHANNEL, f"{channel}{recipient}")
+            in_role = (recipient, special.CHANNEL, channel)
+            for place in (in_channel, in_role):
+                for content_type in _content_types(callee.content_type):
+                    yield (*_joined(place, content_type), special.MESSAGE), header
 
 
 def _content_types(name: str) -> Iterator[tuple[str, ...]]:
-    """The ways to write a content type: none, its word, and for JSON behind its own token."""
-    yield ("",)
-    yield (f" {name}",)
+    """The ways to write a content type: for JSON behind its own token, its word, none."""
     if name == "json":
         yield (" ", special.CONSTRAIN, name)
+    yield (f" {name}",)
+    yield ("",)
 
 
 def _joined(parts: tuple[str, ...], more: tuple[str, ...]) -> tuple[str, ...]:
