@@ -85,6 +85,9 @@ class Failing:
     def mask(self):
         return np.ones(1 << 10, np.bool_)
 
+    def forced(self):
+        return ()
+
     def accept(self, _token_id: int) -> None:
         self.count -= 1
         if self.count == 0:

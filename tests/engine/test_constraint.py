@@ -1,6 +1,7 @@
 """Masks in the engine: obeyed, waited for without holding anyone up, and failing alone."""
 
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ossia.checkpoint.shape import SyntheticShape
 from ossia.checkpoint.source import TokenizerFiles
 from ossia.checkpoint.synthetic import SyntheticCheckpoint
 from ossia.engine import End, Engine, Finish, Request, Sampling, Token
+from ossia.engine.constraint import forced_ids
 from ossia.model import Config, load_params
 from ossia.ops import reference
 
@@ -43,8 +45,20 @@ class Cycle:
         mask[self.sets[len(self.accepted) % len(self.sets)]] = True
         return mask
 
+    def forced(self) -> list[int]:
+        return []
+
     def accept(self, token_id: int) -> None:
         self.accepted.append(token_id)
+
+
+class Jumping(Cycle):
+    """The same, which tells of the sets that leave no choice."""
+
+    def forced(self) -> list[int]:
+        first = len(self.accepted)
+        following = [self.sets[(first + i) % len(self.sets)] for i in range(len(self.sets))]
+        return [ids[0] for ids in takewhile(lambda ids: len(ids) == 1, following)]
 
 
 def test_only_allowed_tokens_are_sampled(engine) -> None:
@@ -68,6 +82,31 @@ def test_a_mask_of_everything_changes_nothing(engine) -> None:
     everything = Cycle([list(range(engine.config.vocabulary))], engine.config.vocabulary)
     free = ids_of(engine, Request((1, 2), HOT, max_tokens=20))
     assert ids_of(engine, Request((1, 2), HOT, max_tokens=20, constraint=everything)) == free
+
+
+def test_jumping_ahead_changes_no_token(engine) -> None:
+    sets = [[7], [8], [1, 2, 3], [40], [4, 5], [6, 7]]
+    request = Request((1, 2), HOT, max_tokens=40, constraint=Cycle(sets))
+    jumping = Request((1, 2), HOT, max_tokens=40, constraint=Jumping(sets))
+    late = Request((1, 2), HOT, max_tokens=40, constraint=Jumping(sets, num_waits=9))
+    made = ids_of(engine, request)
+    assert made == ids_of(engine, jumping) == ids_of(engine, late)
+
+
+def test_a_stop_token_ends_an_answer_that_jumps_over_it(engine) -> None:
+    request = Request((1,), HOT, frozenset([9]), constraint=Jumping([[3, 4], [8], [9], [7]]))
+    assert ids_of(engine, request)[1:] == [8, 9]
+
+
+def test_what_is_forced_is_told_in_order() -> None:
+    assert forced_ids(Jumping([[3], [0], [63], [1, 2]]), 64) == [3, 0, 63]
+    assert forced_ids(Jumping([[1, 2], [3]]), 64) == []
+
+
+@pytest.mark.parametrize("token_id", [-1, 64, 1 << 40])
+def test_a_forced_token_that_the_model_lacks_is_refused(token_id: int) -> None:
+    with pytest.raises(OssiaError, match="outside the model's 64"):
+        forced_ids(Jumping([[3], [token_id], [1, 2]]), 64)
 
 
 def test_rows_beyond_the_mask_are_not_allowed(engine) -> None:
@@ -121,6 +160,16 @@ def test_a_dead_end_fails_its_own_request_only(engine) -> None:
 class BrokenMask(Cycle):
     def mask(self):
         raise RuntimeError("out of order")
+
+
+class BrokenForced(Cycle):
+    def forced(self) -> list[int]:
+        raise RuntimeError("out of order")
+
+
+def test_what_is_forced_may_be_an_error_in_words() -> None:
+    with pytest.raises(OssiaError, match="cannot be told: out of order"):
+        forced_ids(BrokenForced([[3]]), 64)
 
 
 class BrokenAccept(Cycle):
