@@ -106,6 +106,19 @@ def test_several_event_loops_read_what_each_request_is_given_alone(service, alon
             assert [tokens(each) for each in run.result()] == alone
 
 
+def test_an_event_loop_is_woken_once_a_step(service) -> None:
+    async def read_all() -> int:
+        loop, wakings = asyncio.get_running_loop(), []
+        wake = loop.call_soon_threadsafe
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loop, "call_soon_threadsafe", lambda *a: (wakings.append(1), wake(*a)))
+            await asyncio.gather(*(read(service.astream(asking(seed))) for seed in range(16)))
+        return len(wakings)
+
+    num_wakings = asyncio.run(read_all())
+    assert num_wakings <= service.engine.metrics.num_steps < 16 * 20 / 2
+
+
 def test_streams_of_one_thread_go_on_side_by_side(service, alone) -> None:
     streams = [service.stream(request) for request in REQUESTS[:3]]
     made = [[], [], []]
@@ -202,7 +215,7 @@ def num_made(stream) -> int:
 
 
 def test_a_slow_thread_pauses_its_own_sequence_and_no_other(service, make_engine) -> None:
-    request = asking(5, 4 * MAX_LAG)
+    request = asking(5, 3 * MAX_LAG)
     slow = service.stream(request)
     wait_until(lambda: num_made(slow) > MAX_LAG)
     other = list(service.stream(asking(6, 2 * MAX_LAG)))
@@ -216,7 +229,7 @@ def test_a_slow_thread_pauses_its_own_sequence_and_no_other(service, make_engine
 
 
 def test_a_slow_task_pauses_its_own_sequence_and_no_other(service, make_engine) -> None:
-    request = asking(5, 4 * MAX_LAG)
+    request = asking(5, 3 * MAX_LAG)
 
     async def ask():
         slow = service.astream(request)
@@ -295,7 +308,11 @@ def test_an_engine_that_always_fails_is_given_up(service, monkeypatch, caplog) -
 
 def test_what_breaks_the_thread_is_told_to_all_readers(service, monkeypatch, caplog) -> None:
     breaking(service.engine, monkeypatch, [SystemExit(3)])
+    monkeypatch.setattr(service.engine, "cancel", None)  # nor can it forget anything
     assert list(service.stream(asking(0)))[-1].finish is Finish.CLOSED
+    service._driver.join()
+    monkeypatch.undo()
+    service.engine.close()
     with pytest.raises(OssiaError, match="its thread failed"):
         next(service.stream(asking(0)))
     assert "SystemExit" in caplog.text
@@ -478,3 +495,12 @@ def test_a_short_soak_loses_nothing() -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.endswith("nothing lost, nothing left\n")
+
+
+def test_a_deadline_ends_an_answer_whose_reader_is_slow(service) -> None:
+    stream = service.stream(Request((1, 2, 3), max_tokens=1500, timeout=1.5))
+    while not stream._reader.is_paused:
+        time.sleep(0.01)
+    time.sleep(1.6)
+    *_, end = stream
+    assert end.finish is Finish.DEADLINE

@@ -325,8 +325,7 @@ class _Driver:
             self._refusal = _broken("its thread failed")
         finally:
             self._refusal = self._refusal or _CLOSED
-            with _logged("ending the answers under way"):
-                self._end_all(Finish.CLOSED)
+            self._end_all(Finish.CLOSED)
             with _logged("closing the engine"):
                 self._engine.close()
             self.is_over = True
@@ -344,16 +343,18 @@ class _Driver:
             except Empty:
                 if self._engine.has_work:
                     return True
-                with contextlib.suppress(Empty):  # it is time to cut answers that are paused
+                with contextlib.suppress(Empty):  # it is time to look after those who are paused
                     self.inbox.get(timeout=self._patience())()
             else:
                 call()
         return False
 
     def _patience(self) -> float | None:
-        if self._cut_at == math.inf:
+        """Seconds until answers that are paused are cut, or over their time; None is for ever."""
+        moment = min(self._cut_at, self._engine.next_deadline)
+        if moment == math.inf:
             return None
-        return min(max(0.0, self._cut_at - time.monotonic()), threading.TIMEOUT_MAX)
+        return min(max(0.0, moment - time.monotonic()), threading.TIMEOUT_MAX)
 
     def _step(self) -> None:
         try:
@@ -381,12 +382,17 @@ class _Driver:
         self._end_all(Finish.FAILED, error)
 
     def _end_all(self, finish: Finish, error: OssiaError | None = None) -> None:
-        given: _Given = {}
-        for sequence, reader in self._readers.items():
-            self._engine.cancel(sequence)
-            given[reader] = [End(finish, sequence.num_cached or 0, error)]
-        self._readers.clear()
-        self._deliver(given)
+        """Ends what is under way; its readers are told even where the engine cannot forget it."""
+        readers, self._readers = self._readers, {}
+        for sequence in readers:
+            with _logged("cancelling a request"):
+                self._engine.cancel(sequence)
+        self._deliver(
+            {
+                reader: [End(finish, sequence.num_cached or 0, error)]
+                for sequence, reader in readers.items()
+            }
+        )
 
     def _deliver(self, given: _Given) -> None:
         """Gives outputs to their readers; an event loop is woken once for all of its own."""
