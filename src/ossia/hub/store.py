@@ -92,7 +92,7 @@ def record(
     manifest = Manifest(str(name), revision, licence, files, datetime.now(UTC).timestamp())
     document = {"format": _FORMAT, **asdict(manifest)}
     with locked(_models()):
-        write_file(folder_of(name) / _MANIFEST, json.dumps(document, indent=1).encode())
+        write_file(folder_of(name) / _MANIFEST, json.dumps(document, indent=1).encode(), 0o644)
     return manifest
 
 

@@ -16,8 +16,11 @@ from ossia.base.errors import InputError, OssiaError, ResourceError
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
-def write_file(path: Path, data: bytes) -> None:
+def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Replaces a small file, through a neighbour that is synced and renamed.
+
+    Args:
+        mode: who may read it; by default its owner alone.
 
     Raises:
         InputError: it cannot be written.
@@ -28,6 +31,7 @@ def write_file(path: Path, data: bytes) -> None:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), mode)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
