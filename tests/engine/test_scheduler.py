@@ -1,13 +1,13 @@
 """Whose turn it is, without a model: tokens are stored as soon as they are scheduled."""
 
 import pytest
+from tests.engine.test_kv_cache import make_cache
 
 from ossia.base.errors import BusyError
 from ossia.engine.kv_cache import snapshot_pages
 from ossia.engine.pace import Pace
 from ossia.engine.request import Request, Sequence
 from ossia.engine.scheduler import Scheduler
-from tests.engine.test_kv_cache import make_cache
 
 
 def make(full_pages: int = 64, max_running: int = 8, max_waiting: int = 99) -> Scheduler:

@@ -8,7 +8,8 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
-from ossia import hub
+from ossia import __version__, hub
+from ossia.base import settings as environment
 from ossia.base.errors import OssiaError
 from ossia.chat.constraint import AnswerConstraint
 from ossia.chat.demands import Demands, rules_of
@@ -16,9 +17,11 @@ from ossia.chat.events import Event, Failed
 from ossia.chat.respond import arespond, respond
 from ossia.chat.structured import Grammars
 from ossia.checkpoint import Progress, Source, open_checkpoint
+from ossia.checkpoint.packed import fingerprint
 from ossia.checkpoint.stored import silent
 from ossia.engine import Engine, Request, Sampling, Service
 from ossia.engine.constraint import Constraint
+from ossia.engine.disk_cache import DiskCache
 from ossia.engine.memory import check_context, default_context, default_kv_bytes
 from ossia.harmony import Message, check_vocabulary, render, stop_token_ids
 from ossia.harmony.envelope import Envelope
@@ -26,6 +29,9 @@ from ossia.harmony.special import START
 from ossia.model import Config, prepare_params
 from ossia.ops.select import Backend, select_backend
 from ossia.tokenizer import Tokenizer, load_tokenizer
+
+_WORTH_DISK = 1 << 30
+"""Bytes of weights below which a conversation is computed about as fast as it is read."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +134,8 @@ class ChatModel:
         room = _context(config, context, weight_bytes, selected.ops.kv_item_bytes())
         kv_bytes = default_kv_bytes(weight_bytes)
         prepared = prepare_params(source, config.num_layers, selected.ops, packing)
-        engine = Engine(prepared.params, config, selected.ops, room, kv_bytes=kv_bytes)
+        disk = _disk_cache(source, selected, weight_bytes)
+        engine = Engine(prepared.params, config, selected.ops, room, kv_bytes=kv_bytes, disk=disk)
         return cls(source, config, tokenizer, selected, Service(engine), prepared.holding)
 
     def respond(
@@ -219,6 +226,16 @@ class ChatModel:
             return None
         rules = rules_of(messages, demands, lambda schema: self._grammars.compile(schema))
         return AnswerConstraint(Envelope(self.tokenizer, rules))
+
+
+def _disk_cache(source: Source, backend: Backend, weight_bytes: int) -> DiskCache | None:
+    """Where conversations survive a restart, for models that take long to read them again."""
+    limit = environment.cache_bytes()
+    if limit == 0 or weight_bytes < _WORTH_DISK:
+        return None
+    numerics = (backend.name, backend.detail, str(backend.ops.packing()), environment.weights())
+    version = "\n".join((fingerprint(source), *numerics, __version__))
+    return DiskCache(environment.home() / "kv", limit, version)
 
 
 def _context(config: Config, asked: int | None, weight_bytes: int, item_bytes: int) -> int:

@@ -60,7 +60,7 @@ def open_packed(source: Source, layout: str) -> tuple[Path, Mapping[str, TiledAr
     """The packed form of a checkpoint by canonical name, mapped; None if there is none to use."""
     if not source.files:
         return None
-    origin = _origin(source)
+    origin = fingerprint(source)
     for path in _places(source, layout, origin):
         try:
             if path.is_file() and (arrays := _read(path, layout, origin)):
@@ -74,7 +74,7 @@ def packed_files(source: Source) -> list[Path]:
     """The files that hold a packed form of a checkpoint, of any layout."""
     if not source.files:
         return []
-    origin = _origin(source)
+    origin = fingerprint(source)
     found = []
     for place in _places(source, "*", origin):
         head, _, tail = place.name.rpartition("*")
@@ -95,7 +95,7 @@ def write_packed(
     """
     if not source.files:
         raise InputError(f"{source.path} has no files that packed weights could lie beside")
-    origin = _origin(source)
+    origin = fingerprint(source)
     groups = [_group(tensor) for tensor in tensors]
     nbytes = sum(tensor.nbytes for group in groups for tensor in group.tensors)
     refusal: OssiaError | None = None
@@ -166,7 +166,7 @@ def _places(source: Source, layout: str, origin: str) -> tuple[Path, Path]:
     )
 
 
-def _origin(source: Source) -> str:
+def fingerprint(source: Source) -> str:
     """A digest of the checkpoint's files: names, sizes, times, and samples of what they hold."""
     digest = hashlib.sha256()
     for path in source.files:

@@ -6,8 +6,9 @@ its request alone: neither on who else is here, nor on pieces, drafts, or what w
 """
 
 import logging
+import math
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate, zip_longest
 
 from ossia.base.errors import InputError
@@ -44,7 +45,7 @@ class Engine:
         context: tokens that one conversation may fill, prompt and answer together.
         kv_bytes: memory for keys and values of all conversations; None is what one needs.
         disk: where pages survive a restart; the engine's own from now on.
-        clock: seconds, from which deadlines and the pace are counted.
+        clock: seconds, from which deadlines and the pace are counted; ``service`` waits by it too.
 
     Raises:
         ResourceError: the KV cache does not fit in memory.
@@ -61,7 +62,7 @@ class Engine:
         disk: DiskCache | None = None,
         max_running: int = MAX_RUNNING,
         max_waiting: int = MAX_WAITING,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.config = config
         self.context = context
@@ -78,7 +79,14 @@ class Engine:
         """Whether a step would do anything."""
         under_way = (*self._scheduler.running, *self._scheduler.waiting)
         is_wanted = any(not sequence.is_paused or sequence.finish for sequence in under_way)
+        is_wanted = is_wanted or self._clock() > self.next_deadline
         return is_wanted or bool(self.cache.stored and self.cache.stored.has_unsaved)
+
+    @property
+    def next_deadline(self) -> float:
+        """When the next request is over its time, by the engine's clock; infinity is never."""
+        under_way = (*self._scheduler.running, *self._scheduler.waiting)
+        return min((sequence.deadline for sequence in under_way), default=math.inf)
 
     @property
     def num_running(self) -> int:
@@ -115,7 +123,7 @@ class Engine:
             list(request.prompt_ids),
             capacity=min(self.context, num_prompt + most),
             arrival=self._metrics.num_requests,
-            deadline=self._clock() + (request.timeout or float("inf")),
+            deadline=self._clock() + (request.timeout or math.inf),
             boundaries=boundaries,
             snapshot_pages=snapshot_pages(boundaries, self.config.window),
         )
@@ -156,20 +164,6 @@ class Engine:
             self.cancel(sequence)
         if self.cache.stored:
             self.cache.stored.close()
-
-    def stream(
-        self, request: Request
-    ) -> Generator[Output, None, None]:  # TODO bridge until the service is in
-        sequence = self.add(request)
-        try:
-            while True:
-                for owner, output in self.step():
-                    if owner is sequence:
-                        yield output
-                        if isinstance(output, End):
-                            return
-        finally:
-            self.cancel(sequence)
 
     def check_integrity(self) -> None:
         """For tests: every page and every request is accounted for.
