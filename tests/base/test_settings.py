@@ -9,7 +9,7 @@ import pytest
 from ossia.base import settings
 from ossia.base.errors import InputError
 
-NAMES = re.compile(r"\b(OSSIA_[A-Z_]+|XDG_DATA_HOME|NO_COLOR|TERM)\b")
+NAMES = re.compile(r"\b(OSSIA_[A-Z_]+|HF_[A-Z_]+|XDG_[A-Z]+_HOME|NO_COLOR|TERM)\b")
 
 
 @pytest.fixture(autouse=True)

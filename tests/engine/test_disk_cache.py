@@ -341,6 +341,19 @@ def test_a_conversation_that_fills_the_limit_keeps_its_beginning(tmp_path: Path)
     assert cache.stats().dropped == there.count(False)
 
 
+def test_a_snapshot_does_not_drive_out_its_own_page(tmp_path: Path) -> None:
+    cache = open_cache(tmp_path, 20 * (SMALL + 4096))
+    pages = chain(cache.root, 0, 30)
+    for page in pages:
+        store(cache, page, num_bytes=1024)
+    assert cache.flush(60)
+    last = [page for page in pages if cache.contains(key_of(page), "full")][-1]
+    store(cache, last, "sliding", num_bytes=1024)
+    assert cache.close(60)
+    assert cache.contains(key_of(last), "full")
+    assert not cache.contains(key_of(last), "sliding")
+
+
 def test_recency_outlives_a_restart(tmp_path: Path) -> None:
     limit = 40 * (SMALL + 4096)
     cache = open_cache(tmp_path, limit)

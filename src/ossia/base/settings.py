@@ -56,9 +56,10 @@ def weights() -> str:
 
 
 def cache_bytes() -> int:
-    """OSSIA_CACHE_GB: gigabytes of disk for conversations to go on with after a restart; 0 is none.
+    """OSSIA_CACHE_GB: gigabytes of disk for what conversations go on from after a restart;
+    default 10, and 0 is none.
 
-    Without it 10: less than the weights of 20b take, for 300,000 to 400,000 of its tokens.
+    10 is less than the weights of 20b take, and enough for 300,000 to 400,000 of its tokens.
 
     Raises:
         InputError: it is no number from 0 to 100,000.

@@ -227,7 +227,7 @@ def scan(folder: Path) -> dict[bytes, StoredPage]:
 
 
 def _scan_fan(descriptor: int, start: str, pages: dict[bytes, StoredPage]) -> None:
-    """Adds the pages of an open folder in which keys of one start lie. A line here counts."""
+    """Adds the pages of an open folder in which keys of one start lie."""
     now = time.time_ns()
     with os.scandir(descriptor) as entries:
         for entry in entries:
