@@ -8,14 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ossia.base.errors import OssiaError, ResourceError
-from ossia.engine.constraint import Constraint, allowed_ids, tell
+from ossia.engine.constraint import allowed_ids, forced_ids, tell
 from ossia.engine.request import Finish, Logprobs, Sequence, Token
 from ossia.engine.sampler import sample as sample_old
 from ossia.numerics.arrays import Float32
-
-
-def forced_ids(constraint: Constraint, vocabulary: int) -> list[int]:  # TODO bridge
-    return []
 
 
 def logprobs_of(logits: Float32, token_id: int, num_top: int) -> Logprobs:  # TODO bridge
