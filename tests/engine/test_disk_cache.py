@@ -3,6 +3,7 @@
 import logging
 import os
 import random
+import resource
 import shutil
 import threading
 from pathlib import Path
@@ -265,8 +266,6 @@ finally:
 
 
 def test_no_more_descriptors_is_no_damage(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    import resource
-
     cache, pages = filled(tmp_path)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
@@ -471,7 +470,7 @@ def test_clear_leaves_nothing_of_anybody(tmp_path: Path) -> None:
 
 
 SCRIPT = """
-import logging, resource, sys
+import logging, sys
 from tests.engine.test_disk_cache import *
 logging.basicConfig(format="%(message)s")
 folder = Path(sys.argv[1])

@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import resource
+import shutil
 import time
 from pathlib import Path
 
@@ -157,6 +159,23 @@ def test_a_time_in_the_future_is_now(tmp_path: Path) -> None:
     year_2200 = 7_258_118_400 * 10**9
     os.utime(put(tmp_path, index, name), ns=(year_2200, year_2200))
     assert scan(tmp_path)[name.key].stamp <= time.time_ns()
+
+
+def test_a_look_that_fails_forgets_nothing(tmp_path: Path) -> None:
+    index = DiskIndex(tmp_path, 10**6)
+    entries = names("full", *[(n,) for n in range(20)])
+    for name in entries:
+        put(tmp_path, index, name)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        index.look()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (index.num_entries, index.num_bytes) == (20, 2000)
+    shutil.rmtree(tmp_path)
+    index.look()
+    assert (index.num_entries, index.num_bytes) == (0, 0)
 
 
 def test_touching_what_is_not_there_is_nothing(tmp_path: Path) -> None:

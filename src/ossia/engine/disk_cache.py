@@ -151,7 +151,7 @@ class DiskCache:
             if self._is_stopped or self._is_closed or not fits:
                 self._dropped += 1
                 return
-            payload = b"".join(block.data for block in flat)
+            payload = b"".join(flat)
             self._waiting.append(_Waiting(name, tuple(token_ids), sizes, payload))
             self._names.add(name)
             self._num_waiting += len(payload)

@@ -136,7 +136,7 @@ def read_entry(
             _read_checked(descriptor, expected, blocks)
         except BaseException:
             for block in blocks:
-                block.fill(0)
+                block[:] = bytes(block.nbytes)
             raise
         with contextlib.suppress(OSError):  # a read-only folder serves all the same
             os.utime(descriptor, ns=(stamp, stamp))
@@ -144,7 +144,7 @@ def read_entry(
         os.close(descriptor)
 
 
-def as_bytes(block: NDArray[Any]) -> NDArray[np.uint8]:
+def as_bytes(block: NDArray[Any]) -> memoryview:
     """The same memory as bytes.
 
     Raises:
@@ -152,7 +152,7 @@ def as_bytes(block: NDArray[Any]) -> NDArray[np.uint8]:
     """
     if not block.flags.c_contiguous:
         raise ValueError(f"a block of strides {block.strides} and shape {block.shape} has gaps")
-    return block.reshape(-1).view(np.uint8)
+    return block.reshape(-1).view(np.uint8).data
 
 
 def _check_file(status: os.stat_result, expected_bytes: int) -> None:
@@ -162,7 +162,7 @@ def _check_file(status: os.stat_result, expected_bytes: int) -> None:
         raise DamagedEntryError(f"it has {status.st_size:,} bytes of {expected_bytes:,}")
 
 
-def _read_checked(descriptor: int, expected: bytes, blocks: list[NDArray[np.uint8]]) -> None:
+def _read_checked(descriptor: int, expected: bytes, blocks: list[memoryview]) -> None:
     header, checksum = bytearray(len(expected)), bytearray(_CHECKSUM.size)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)  # all of it in one go
     num_read = os.preadv(descriptor, [header, checksum, *blocks], 0)
@@ -201,5 +201,5 @@ def _digest(contents: bytes) -> bytes:
     return hashlib.blake2b(contents, digest_size=KEY_BYTES, person=b"ossia kv page").digest()
 
 
-def _total(blocks: list[NDArray[np.uint8]]) -> int:
+def _total(blocks: list[memoryview]) -> int:
     return sum(block.nbytes for block in blocks)

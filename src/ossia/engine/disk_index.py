@@ -164,8 +164,10 @@ class DiskIndex:
         """Learns what lies in the folder; what is known of recent uses stays known."""
         try:
             pages = scan(self._folder)
-        except OSError:
+        except FileNotFoundError:
             pages = {}
+        except OSError:  # no more descriptors, perhaps: nothing is learnt
+            return
         with self._lock:
             for key, page in pages.items():
                 if (known := self._pages.get(key)) is not None:
@@ -217,7 +219,7 @@ def scan(folder: Path) -> dict[bytes, StoredPage]:
     with os.scandir(folder) as found:
         fans = [fan.path for fan in found if _FAN_OUT.fullmatch(fan.name)]
     for fan in fans:
-        with contextlib.suppress(OSError):  # no folder
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             descriptor = os.open(fan, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 _scan_fan(descriptor, fan[-2:], pages)
