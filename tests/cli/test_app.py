@@ -10,7 +10,7 @@ import pytest
 import ossia as package
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-VERBS = ("run", "show", "convert", "synth")
+VERBS = ("run", "list", "show", "rm", "cp", "import", "create", "verify", "convert", "synth")
 
 
 def test_version(ossia: Run) -> None:

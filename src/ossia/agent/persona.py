@@ -43,7 +43,7 @@ def opening(persona: Persona) -> Transcript:
         InputError: it says what no conversation can have; the message tells what is possible.
     """
     try:
-        effort = Effort(persona.effort or Effort.MEDIUM)
+        effort = Effort(Effort.MEDIUM if persona.effort is None else persona.effort)
     except ValueError:
         raise InputError(
             f"effort is {persona.effort!r:.40}; expected {', '.join(Effort)}"

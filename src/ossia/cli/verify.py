@@ -42,7 +42,7 @@ def verify(
     else:
         _print(verdict)
     if not verdict.is_right:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _verified(name: str, backend: str | None, *, is_long: bool, is_silent: bool) -> "Verdict":
