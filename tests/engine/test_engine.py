@@ -481,3 +481,61 @@ def test_memory_for_more_conversations_is_planned(make_engine) -> None:
     assert many.plan.num_conversations(512, 128) >= 8
     assert many.plan.kv_bytes <= 10 * one.plan.kv_bytes
     assert np.prod(many.cache.layers[0].keys.shape) > np.prod(one.cache.layers[0].keys.shape)
+
+
+@dataclass
+class Phrases:
+    """A constraint: one of three tokens, then a phrase that leaves no choice, and so on."""
+
+    phrase: tuple[int, ...] = (40, 41, 42, 43, 44)
+    num_waits: int = 0
+    accepted: list[int] = field(default_factory=list)
+
+    @property
+    def is_ready(self) -> bool:
+        self.num_waits -= 1
+        return self.num_waits < 0
+
+    def mask(self):
+        assert len(self.accepted) % (1 + len(self.phrase)) == 0, "asked where there is no choice"
+        mask = np.zeros(90, np.bool_)
+        mask[[1, 2, 3]] = True
+        return mask
+
+    def forced(self) -> tuple[int, ...]:
+        place = len(self.accepted) % (1 + len(self.phrase))
+        return self.phrase[place - 1 :] if place else ()
+
+    def accept(self, token_id: int) -> None:
+        self.accepted.append(token_id)
+
+
+def test_tokens_without_a_choice_cost_no_pass_of_their_own(make_engine) -> None:
+    engine = make_engine()
+    request = Request((1, 2, 3), Sampling(seed=4), max_tokens=30, constraint=Phrases())
+    made = ids_of(engine, request)
+    assert [made[i : i + 5] for i in range(1, 30, 6)] == [[40, 41, 42, 43, 44]] * 5
+    assert set(made[::6]) <= {1, 2, 3}
+    assert request.constraint.accepted == made[:-1]
+    assert engine.metrics.forced_tokens > 10  # a draft may come first
+    assert engine.metrics.num_steps <= 6
+
+
+@pytest.mark.parametrize("num_waits", [1, 3, 100])
+def test_jumping_changes_no_token(make_engine, num_waits: int) -> None:
+    """Whether the constraint was ready in time, or logits were wanted for each token, or not."""
+    sampling = Sampling(seed=4)
+    plain = Request((1, 2, 3), sampling, max_tokens=30, constraint=Phrases())
+    slow = replace(plain, constraint=Phrases(num_waits=num_waits))
+    expected = ids_of(make_engine(), plain)
+    assert ids_of(make_engine(), slow) == expected
+    engine = make_engine()
+    told = replace(plain, constraint=Phrases(), num_logprobs=2)
+    made = [output for output in outputs(engine, told) if isinstance(output, Token)]
+    assert [token.token_id for token in made] == expected
+    assert all(token.logprobs is not None for token in made)
+    company = make_engine()
+    other = company.add(Request((7,) * 200, max_tokens=60))
+    company._speculation = AnyDrafts(random.Random(1))
+    assert ids_of(company, replace(plain, constraint=Phrases(num_waits=2))) == expected
+    company.cancel(other)

@@ -9,19 +9,10 @@ from contextlib import contextmanager
 
 from ossia.base.errors import OssiaError, ResourceError
 from ossia.engine.constraint import allowed_ids, forced_ids, tell
-from ossia.engine.request import Finish, Logprobs, Sequence, Token
-from ossia.engine.sampler import sample as sample_old
+from ossia.engine.logprobs import logprobs_of
+from ossia.engine.request import Finish, Sequence, Token
+from ossia.engine.sampler import sample
 from ossia.numerics.arrays import Float32
-
-
-def logprobs_of(logits: Float32, token_id: int, num_top: int) -> Logprobs:  # TODO bridge
-    raise NotImplementedError
-
-
-def sample(logits, sampling, position, history=None, allowed=None):  # type: ignore  # TODO bridge
-    if allowed is None:
-        return sample_old(logits, sampling, position)
-    return int(allowed[sample_old(logits[allowed], sampling, position)])
 
 
 def is_ready(sequence: Sequence) -> bool:

@@ -345,3 +345,8 @@ class Engine:
                 f"the prompt holds a token id outside the model's {self.config.vocabulary}; "
                 "the tokenizer belongs to another model"
             )
+        biased = max((token_id for token_id, _ in request.sampling.logit_bias), default=0)
+        if biased >= self.config.vocabulary:
+            raise InputError(
+                f"logit_bias names the token id {biased}; the model has {self.config.vocabulary}"
+            )

@@ -4,12 +4,11 @@ import math
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from ossia.base.errors import InputError, OssiaError
 from ossia.engine.constraint import Constraint
 from ossia.engine.prefix_cache import Node
-from ossia.engine.sampler import Sampling
+from ossia.engine.sampler import History, Sampling
 from ossia.engine.speculation import Drafter
 from ossia.numerics.arrays import Float32
 from ossia.ops.arrays import PAGE_SIZE
@@ -136,6 +135,7 @@ class Sequence:
         nodes: of the prefix cache, one for each whole page.
         full_pages: page of each logical page in the full layers.
         sliding_pages: the same in the sliding layers; NO_PAGE where it slid out of the window.
+        history: what penalties count, where there are any.
         forced: tokens that must come next, because the constraint leaves one way.
         drafter: guesses them from the tokens before.
         drafts: tokens that may come next, run in this step to find out.
@@ -160,7 +160,7 @@ class Sequence:
     nodes: list[Node] = field(default_factory=list)
     full_pages: list[int] = field(default_factory=list)
     sliding_pages: list[int] = field(default_factory=list)
-    history: Any = None  # TODO
+    history: History | None = field(init=False)
     forced: deque[int] = field(default_factory=deque)
     drafter: Drafter = field(init=False)
     drafts: tuple[int, ...] = ()
@@ -174,6 +174,8 @@ class Sequence:
 
     def __post_init__(self) -> None:
         self.drafter = Drafter(self.token_ids)
+        has_penalties = self.request.sampling.has_penalties
+        self.history = History(self.request.prompt_ids) if has_penalties else None
 
     @property
     def num_prompt(self) -> int:

@@ -5,15 +5,21 @@ The random number of a token depends on the request's seed and the token's posit
 """
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ossia.base.errors import CheckpointError, InputError
+from ossia.base.errors import CheckpointError, InputError, OssiaError
 from ossia.numerics.arrays import Float32
 
 _RUN = 512
 """Weights that are summed together before one of them is looked for."""
+
+_MOST_BIAS = 100.0
+"""A logit's bias is at most that; as much below zero forbids the token (OpenAI's API)."""
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
@@ -22,12 +28,19 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 class Sampling:
     """How the next token is chosen. The defaults are the model card's; each no-op costs nothing.
 
+    In this order: bias, penalties, what a constraint allows, temperature, top_k, min_p, top_p.
+
     Attributes:
         temperature: 0 takes the likeliest token; 1 samples from the model as trained.
         top_p: keeps the likeliest tokens until they hold this share of the probability; 1 is off.
         top_k: keeps this many of the likeliest tokens; 0 is off.
         min_p: drops tokens less likely than this share of the likeliest one; 0 is off.
         seed: start of the random sequence.
+        repetition_penalty: divides the logits above 0 of tokens that stand in the prompt or the
+            answer, and multiplies those below (CTRL: Keskar et al., 2019); 1 is off.
+        presence_penalty: taken off the logits of tokens that stand in the answer; 0 is off.
+        frequency_penalty: the same, times how often they do.
+        logit_bias: token ids with what is added to their logits; -100 forbids one.
 
     Raises:
         InputError: a value is out of its range.
@@ -38,6 +51,10 @@ class Sampling:
     top_k: int = 0
     min_p: float = 0.0
     seed: int = 0
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
         in_range = {
@@ -46,18 +63,62 @@ class Sampling:
             "top_k must be at least 0": self.top_k >= 0,
             "min_p must be between 0 and 1": 0 <= self.min_p <= 1,
             "seed must be between 0 and 2**64 - 1": 0 <= self.seed < 2**64,
+            "repetition_penalty must be above 0": 0 < self.repetition_penalty < math.inf,
+            "presence_penalty must be between -2 and 2": -2 <= self.presence_penalty <= 2,
+            "frequency_penalty must be between -2 and 2": -2 <= self.frequency_penalty <= 2,
         }
         for rule, holds in in_range.items():
             if not holds:
                 value = getattr(self, rule.split()[0])
                 raise InputError(f"{rule}; it is {value}")
+        for token_id, bias in self.logit_bias:
+            if token_id < 0 or not -_MOST_BIAS <= bias <= _MOST_BIAS:
+                raise InputError(
+                    "logit_bias takes token ids from 0 with numbers between -100 and 100; "
+                    f"it has {bias} for {token_id}"
+                )
+
+    @property
+    def has_penalties(self) -> bool:
+        """Whether it matters what stands there already."""
+        penalties = (self.repetition_penalty - 1, self.presence_penalty, self.frequency_penalty)
+        return any(penalties)
 
 
-def sample(logits: Float32, sampling: Sampling, position: int) -> int:
-    """Chooses a token id from logits [vocabulary] for the given position of the sequence.
+class History:
+    """What penalties count: which tokens stand in a sequence, and how often the answer has each.
+
+    The prompt counts for the repetition penalty alone, as in vLLM and, for the other two, in
+    OpenAI's API: text that was given is no sign that the model repeats itself.
+    """
+
+    def __init__(self, prompt_ids: Iterable[int]) -> None:
+        self.seen = set(prompt_ids)
+        self.made: Counter[int] = Counter()
+
+    def add(self, token_id: int) -> None:
+        """One more token of the answer."""
+        self.seen.add(token_id)
+        self.made[token_id] += 1
+
+
+def sample(
+    logits: Float32,
+    sampling: Sampling,
+    position: int,
+    history: History | None = None,
+    allowed: NDArray[np.intp] | None = None,
+) -> int:
+    """Chooses a token id from logits [vocabulary], which stay as they are.
+
+    Args:
+        position: of the token in its sequence; with the seed it decides the random number.
+        history: what stands there already; needed where there are penalties.
+        allowed: the ids that may come, ascending; None is all.
 
     Raises:
         CheckpointError: no logit is a number, so the weights must be damaged.
+        OssiaError: the bias forbids all that may come.
     """
     likeliest = int(np.argmax(logits))
     if not math.isfinite(logits[likeliest]):  # argmax stops at a NaN, if there is one
@@ -65,10 +126,44 @@ def sample(logits: Float32, sampling: Sampling, position: int) -> int:
             "the model computes logits that are no numbers: its weights are damaged or of "
             "another architecture; fetch or convert the checkpoint again"
         )
+    if not sampling.logit_bias and history is None and allowed is None:
+        return _choose(logits, likeliest, sampling, position)
+    if sampling.logit_bias or history is not None:
+        logits = _adjusted(logits, sampling, history)
+    candidates = logits if allowed is None else logits[allowed]
+    likeliest = int(np.argmax(candidates))
+    if candidates[likeliest] == -math.inf:
+        raise OssiaError("no token may come next: logit_bias forbids all that are allowed here")
+    choice = _choose(candidates, likeliest, sampling, position)
+    return choice if allowed is None else int(allowed[choice])
+
+
+def _adjusted(logits: Float32, sampling: Sampling, history: History | None) -> Float32:
+    """Logits [vocabulary] with bias and penalties, a copy."""
+    logits = logits.copy()
+    for token_id, bias in sampling.logit_bias:
+        if token_id < logits.size:
+            logits[token_id] += np.float32(-np.inf if bias == -_MOST_BIAS else bias)
+    if history is None:
+        return logits
+    if sampling.repetition_penalty != 1:
+        ids = np.fromiter(history.seen, np.intp, len(history.seen))
+        seen, penalty = logits[ids], np.float32(sampling.repetition_penalty)
+        logits[ids] = np.where(seen > 0, seen / penalty, seen * penalty)
+    if (sampling.presence_penalty or sampling.frequency_penalty) and history.made:
+        ids = np.fromiter(history.made.keys(), np.intp, len(history.made))
+        counts = np.fromiter(history.made.values(), np.float32, len(history.made))
+        penalties = np.float32(sampling.presence_penalty) + sampling.frequency_penalty * counts
+        logits[ids] -= penalties.astype(np.float32)
+    return logits
+
+
+def _choose(logits: Float32, likeliest: int, sampling: Sampling, position: int) -> int:
+    """The index of one of the logits [candidates], whose largest is at ``likeliest``."""
     if sampling.temperature == 0:
         return likeliest
     with np.errstate(over="ignore", under="ignore"):  # a tiny temperature leaves the likeliest
-        weights = logits - logits[likeliest]  # [vocabulary]
+        weights = logits - logits[likeliest]  # [candidates]
         if sampling.temperature != 1:
             weights /= np.float32(max(sampling.temperature, 1e-30))
         np.exp(weights, out=weights)  # the likeliest's is 1
