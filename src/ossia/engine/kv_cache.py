@@ -49,7 +49,7 @@ class KVCache:
             for window in config.windows
         ]
         self.num_evicted = 0
-        self.stored = disk and StoredPages(disk, self.prefixes, self._blocks)
+        self.stored = None if disk is None else StoredPages(disk, self.prefixes, self._blocks)
 
     def begin(self, sequence: Sequence) -> None:
         """Gives a sequence the pages of its beginning that are known already."""
