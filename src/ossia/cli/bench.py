@@ -12,9 +12,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="nano, or the path of a checkpoint.")
-    ],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model's name or path.")],
     prompt: Annotated[int, typer.Option(metavar="N", help="Tokens of prompt.")] = 512,
     decode: Annotated[int, typer.Option(metavar="N", help="Tokens decoded after it.")] = 64,
     context: Annotated[

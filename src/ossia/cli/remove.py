@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def remove(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Models or names.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Models or names.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove models that ossia pulled, and names that you gave.

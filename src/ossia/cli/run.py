@@ -30,7 +30,7 @@ def run(
     ] = None,
     effort: Annotated[
         str | None,
-        typer.Option(metavar="low|medium|high", help="How long to reason.", show_default="medium"),
+        typer.Option(metavar="low|medium|high", help="How long to reason; medium by default."),
     ] = None,
     hide_reasoning: Annotated[
         bool, typer.Option("--hide-reasoning", help="Show the answer only.")
@@ -39,8 +39,7 @@ def run(
         float | None,
         typer.Option(
             metavar="X",
-            help="0 takes the likeliest token; 1 is the model as trained.",
-            show_default="1.0",
+            help="0 takes the likeliest token; 1, the default, is the model as trained.",
         ),
     ] = None,
     top_p: Annotated[
@@ -48,21 +47,17 @@ def run(
         typer.Option(
             metavar="X",
             help="Keep the likeliest tokens that hold this share; 1 is off.",
-            show_default="1.0",
         ),
     ] = None,
     top_k: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", help="Keep so many of the likeliest; 0 is off.", show_default="0"
-        ),
+        typer.Option(metavar="N", help="Keep so many of the likeliest; 0 is off."),
     ] = None,
     min_p: Annotated[
         float | None,
         typer.Option(
             metavar="X",
             help="Drop tokens below this share of the likeliest; 0 is off.",
-            show_default="0.0",
         ),
     ] = None,
     seed: Annotated[
