@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from types import TracebackType
 from typing import Self
@@ -52,13 +52,18 @@ class Settings:
     min_p: float = 0.0
     seed: int | None = None
     max_tokens: int | None = None
+    repetition_penalty: float = 1.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
 
     def __post_init__(self) -> None:
         Request((0,), self.sampling(seed=self.seed or 0), max_tokens=self.max_tokens)
 
     def sampling(self, seed: int) -> Sampling:
         """How the engine is to choose tokens, with a seed that is drawn already."""
-        return Sampling(self.temperature, self.top_p, self.top_k, self.min_p, seed)
+        names = {field.name for field in fields(Sampling)} - {"seed"}
+        return Sampling(seed=seed, **{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True)
