@@ -1,11 +1,19 @@
 """Pages that quote the program say what it says, and links between pages lead somewhere."""
 
+import math
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from ossia.bench.expected import expected_traffic
+from ossia.checkpoint import SyntheticCheckpoint, SyntheticShape
+from ossia.engine import plan_memory
+from ossia.model import Config
+from ossia.model.prepare import MATRICES
+from ossia.numerics.tiles import tiles_shape
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(
@@ -38,3 +46,23 @@ def test_the_korean_readme_has_the_same_sections_and_commands() -> None:
     )
     commands = re.compile(r"^\$ .*", re.MULTILINE)
     assert commands.findall(english) == commands.findall(korean)
+
+
+@pytest.mark.parametrize(("shape", "column"), [("20b", 2), ("120b", 3)])
+def test_the_page_about_models_tells_what_the_plan_says(shape: str, column: int) -> None:
+    source = SyntheticCheckpoint(SyntheticShape.parse(shape))
+    config = Config.from_mapping(source.config)
+    matrices = {n: i for n, i in source.tensors.items() if n.rpartition(".")[2] in MATRICES}
+    packed = sum(
+        math.prod(tiles_shape(info.shape, info.encoding == "MXFP4", 1))
+        for info in matrices.values()
+    )
+    weights = sum(info.nbytes for info in source.tensors.values())
+    held = packed + weights - sum(info.nbytes for info in matrices.values())
+    told = {"weights packed": packed, "read for each": expected_traffic(config, 512, 2).total}
+    for context in (4096, 8192, 32768, 131072):
+        told[f"{context:,} tokens"] = held + plan_memory(config, context, 2).kv_bytes
+    rows = (ROOT / "docs" / "models.md").read_text(encoding="utf-8").splitlines()
+    for label, nbytes in told.items():
+        row = next(row for row in rows if row.startswith("|") and label in row)
+        assert f"{nbytes / 1e9:.1f} GB" in row.split("|")[column], label
