@@ -1,13 +1,17 @@
 """The envelope: whatever is drawn from its masks is well-formed, and what models write is in it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from random import Random
 
 import numpy as np
 import pytest
+from tests.conftest import HARMONY
 
 from ossia.harmony import Channel, Parser
 from ossia.harmony.envelope import Callee, Envelope, Rules
+from ossia.tokenizer import Tokenizer, load_tokenizer
 
 TOOLS = (
     Callee("functions.get_weather"),
@@ -21,21 +25,51 @@ RULES = {
     "tools": Rules(TOOLS),
     "required": Rules(TOOLS, must_call=True),
     "named": Rules(TOOLS[:1], must_call=True, reasoning_limit=2),
+    "named, no reasoning": Rules(TOOLS[2:], must_call=True, reasoning_limit=0),
 }
 
 
-def draw(envelope: Envelope, random: Random, specials: frozenset[int]) -> list[int]:
-    """An answer drawn from the masks; messages end one time in eight, where they may."""
-    ids: list[int] = []
+def choose(envelope: Envelope, tokenizer: Tokenizer, random: Random) -> int:
+    """A token of the mask; messages end one time in eight, where they may."""
+    mask = envelope.mask()
+    allowed = np.flatnonzero(mask)
+    ends = [token_id for token_id in tokenizer.specials.values() if mask[token_id]]
+    is_ending = bool(ends) and (random.random() < 0.125 or len(ends) == allowed.size)
+    return random.choice(ends) if is_ending else int(random.choice(allowed))
+
+
+def draw(tokenizer: Tokenizer, rules: Rules, random: Random) -> list[int]:
+    """An answer drawn from the masks."""
+    envelope, ids = Envelope(tokenizer, rules), []
     while not envelope.is_over:
-        allowed = np.flatnonzero(envelope.mask())
-        assert allowed.size
-        ends = [i for i in allowed.tolist() if i in specials]
-        is_ending = bool(ends) and (random.random() < 0.125 or len(ends) == allowed.size)
-        chosen = random.choice(ends) if is_ending else int(random.choice(allowed))
-        envelope.accept(chosen)
-        ids.append(chosen)
+        ids.append(choose(envelope, tokenizer, random))
+        envelope.accept(ids[-1])
     return ids
+
+
+def runs(tokenizer: Tokenizer, rules: Rules, random: Random) -> Iterator[list[int]]:
+    """The same as an engine draws it that jumps ahead: one chosen, or all that must follow.
+
+    A second state, which does not jump, has to allow the same tokens one by one.
+    """
+    envelope, slow = Envelope(tokenizer, rules), Envelope(tokenizer, rules)
+    while not envelope.is_over:
+        ids = list(envelope.forced())
+        if not ids:
+            assert np.count_nonzero(envelope.mask()) > 1
+            ids = [choose(envelope, tokenizer, random)]
+        for token_id in ids:
+            assert slow.mask()[token_id]
+            slow.accept(token_id)
+            envelope.accept(token_id)
+        yield ids
+    assert slow.is_over
+    assert list(envelope.forced()) == []
+
+
+def jump(tokenizer: Tokenizer, rules: Rules, random: Random) -> list[int]:
+    """An answer drawn with jumps."""
+    return list(chain.from_iterable(runs(tokenizer, rules, random)))
 
 
 def parse(tokenizer, ids: list[int]) -> Parser:
@@ -46,13 +80,13 @@ def parse(tokenizer, ids: list[int]) -> Parser:
     return parser
 
 
+@pytest.mark.parametrize("drawn", [draw, jump])
 @pytest.mark.parametrize("name", RULES)
-def test_what_is_drawn_needs_no_repair_and_keeps_the_rules(small, name: str) -> None:
+def test_what_is_drawn_needs_no_repair_and_keeps_the_rules(small, name: str, drawn) -> None:
     rules, random = RULES[name], Random(name)
-    specials = frozenset(small.specials.values())
     recipients = {callee.recipient for callee in rules.callees}
-    for _ in range(150):
-        parser = parse(small, draw(Envelope(small, rules), random, specials))
+    for _ in range(100):
+        parser = parse(small, drawn(small, rules, random))
         assert parser.repairs == ()
         assert parser.is_turn_over
         *before, last = parser.messages
@@ -67,13 +101,14 @@ def test_what_is_drawn_needs_no_repair_and_keeps_the_rules(small, name: str) -> 
 
 
 @pytest.mark.o200k
+@pytest.mark.parametrize("drawn", [draw, jump])
 @pytest.mark.parametrize("name", RULES)
-def test_openai_harmony_reads_what_is_drawn(o200k, oracle, name: str) -> None:
+def test_openai_harmony_reads_what_is_drawn(o200k, oracle, name: str, drawn) -> None:
     import openai_harmony
 
-    random, specials = Random(name), frozenset(o200k.specials.values())
-    for _ in range(25):
-        ids = draw(Envelope(o200k, RULES[name]), random, specials)
+    random = Random(name)
+    for _ in range(20):
+        ids = drawn(o200k, RULES[name], random)
         stream = openai_harmony.StreamableParser(oracle, openai_harmony.Role.ASSISTANT, strict=True)
         for token_id in ids:
             stream.process(token_id)
@@ -150,7 +185,9 @@ def test_reasoning_is_capped_and_the_answer_follows(small, encode) -> None:
     envelope = Envelope(small, Rules(reasoning_limit=3))
     for token_id in encode("<|channel|>analysis<|message|>abc"):
         envelope.accept(token_id)
-    for token_id in encode("<|end|><|start|>assistant<|channel|>final<|message|>"):
+    ahead = encode("<|end|><|start|>assistant<|channel|>final<|message|>")
+    assert envelope.forced() == ahead
+    for token_id in ahead:
         assert np.flatnonzero(envelope.mask()).tolist() == [token_id]
         envelope.accept(token_id)
     assert envelope.mask()[encode("a")[0]]
@@ -163,6 +200,91 @@ def test_reasoning_can_be_ended_from_outside(small, encode) -> None:
     assert envelope.is_reasoning
     envelope.end_reasoning()
     assert np.flatnonzero(envelope.mask()).tolist() == encode("<|end|>")
+
+
+NAMED = Rules(TOOLS[:1], must_call=True)
+CALL = "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
+PYTHON = "<|channel|>analysis to=python code<|message|>"
+THOUGHT = "<|channel|>analysis<|message|>Hm<|end|>"
+
+
+@pytest.mark.parametrize(
+    ("rules", "said", "ahead"),
+    [
+        (Rules(), "", "<|channel|>"),
+        (Rules(), "<|channel|>anal", "ysis<|message|>"),
+        (Rules(), THOUGHT, "<|start|>assistant<|channel|>final<|message|>"),
+        (Rules(reasoning_limit=0), "", "<|channel|>final<|message|>"),
+        (Rules(TOOLS), "", ""),  # a call may be addressed before its channel
+        (Rules(TOOLS), THOUGHT, "<|start|>assistant"),
+        (Rules(TOOLS), " to=functions.get_", ""),
+        (
+            Rules(TOOLS),
+            " to=functions.get_t",
+            "ime<|channel|>commentary <|constrain|>json<|message|>",
+        ),
+        (
+            Rules(TOOLS),
+            "<|channel|>commentary to=functions.get_t",
+            "ime <|constrain|>json<|message|>",
+        ),
+        (Rules(TOOLS), "<|channel|>commentary to=functions.get_time j", "son<|message|>"),
+        (NAMED, "", ""),  # it may think before
+        (NAMED, THOUGHT, f"<|start|>assistant{CALL}"),
+        (NAMED, "<|channel|>c", CALL.removeprefix("<|channel|>c")),
+        (replace(NAMED, reasoning_limit=0), "", CALL),
+        (
+            Rules(TOOLS[2:], must_call=True),
+            f"{THOUGHT}<|start|>assistant<|channel|>ana",
+            PYTHON[14:],
+        ),
+        (Rules(TOOLS[2:], must_call=True), f"{THOUGHT}<|start|>assistant{PYTHON}1", ""),
+    ],
+)
+def test_what_is_written_in_one_way_is_known_ahead(small, encode, rules, said, ahead) -> None:
+    envelope = Envelope(small, rules)
+    for token_id in encode(said):
+        envelope.accept(token_id)
+    assert list(envelope.forced()) == encode(ahead)
+
+
+def test_a_named_tool_is_called_without_a_preamble(small, encode) -> None:
+    envelope = Envelope(small, NAMED)
+    for token_id in encode("<|channel|>commentary"):
+        envelope.accept(token_id)
+    assert not envelope.mask()[small.special("<|message|>")]
+
+
+def test_without_its_token_json_is_announced_in_words(write_vocabulary) -> None:
+    names = [name for name in HARMONY if name != "<|constrain|>"]
+    tokenizer = load_tokenizer(json=write_vocabulary(names))
+    ahead = Envelope(tokenizer, replace(NAMED, reasoning_limit=0)).forced()
+    assert tokenizer.decode(ahead) == CALL.replace("<|constrain|>", "")
+
+
+@pytest.mark.o200k
+@pytest.mark.parametrize(
+    ("rules", "output", "num_tokens", "num_chosen"),
+    [
+        (Rules(), f"{THOUGHT}<|start|>assistant<|channel|>final<|message|>Hi<|return|>", 12, 5),
+        (Rules(reasoning_limit=0), "<|channel|>final<|message|>Hi<|return|>", 5, 2),
+        (NAMED, f"{THOUGHT}<|start|>assistant{CALL}{{}}<|call|>", 21, 6),
+        (replace(NAMED, reasoning_limit=0), f"{CALL}{{}}<|call|>", 14, 2),
+    ],
+)
+def test_few_tokens_of_an_answer_need_a_pass(
+    o200k, encode_output, rules, output, num_tokens, num_chosen
+) -> None:
+    ids = encode_output(o200k, output)
+    envelope, rest, num_asked = Envelope(o200k, rules), ids, 0
+    while rest:
+        ahead = list(envelope.forced())
+        num_asked += not ahead
+        assert ahead == rest[: len(ahead)]
+        for token_id in ahead or rest[:1]:
+            envelope.accept(token_id)
+        rest = rest[len(ahead) or 1 :]
+    assert (len(ids), num_asked) == (num_tokens, num_chosen)
 
 
 @dataclass
@@ -187,6 +309,11 @@ class DigitsState:
     def is_complete(self) -> bool:
         return len(self.said) == self.grammar.count
 
+    is_over = is_complete
+
+    def forced(self) -> tuple[int, ...]:
+        return ()
+
     def mask(self):
         mask = np.zeros(self.grammar.vocabulary, np.bool_)
         mask[self.grammar.ids] = not self.is_complete
@@ -203,15 +330,30 @@ class TestGrammars:
     def digits(self, small) -> Digits:
         return Digits(small.encode("0123456789"), 4, small.vocabulary_size)
 
-    def test_in_the_final_message(self, small, digits) -> None:
-        random, specials = Random(4), frozenset(small.specials.values())
-        rules = Rules(TOOLS, answer=digits)
+    @pytest.mark.parametrize("drawn", [draw, jump])
+    def test_in_the_final_message(self, small, digits, drawn) -> None:
+        random, rules = Random(4), Rules(TOOLS, answer=digits)
         for _ in range(60):
-            *before, last = parse(small, draw(Envelope(small, rules), random, specials)).messages
+            *before, last = parse(small, drawn(small, rules, random)).messages
             if last.recipient is None:
                 assert last.text.isdecimal()
                 assert len(last.text) == 4
             assert not any(len(m.text) == 4 and m.text.isdecimal() for m in before)
+
+    @pytest.mark.parametrize(
+        ("header", "end"),
+        [("<|channel|>final<|message|>", "<|return|>"), (CALL, "<|call|>")],
+    )
+    def test_where_it_is_at_its_end_the_message_ends(
+        self, small, encode, digits, header, end
+    ) -> None:
+        callee = replace(TOOLS[0], grammar=digits)
+        envelope = Envelope(small, Rules((callee,), answer=digits))
+        for token_id in encode(f"{header}123"):
+            envelope.accept(token_id)
+        assert list(envelope.forced()) == []
+        envelope.accept(encode("4")[0])
+        assert list(envelope.forced()) == encode(end)
 
     def test_no_other_text_comes_before_a_structured_answer(self, small, encode, digits) -> None:
         """Whoever reads what is said to the user reads the grammar's text and nothing else."""
@@ -227,11 +369,11 @@ class TestGrammars:
         assert not envelope.mask()[small.special("<|message|>")]
 
     def test_in_the_arguments_of_one_tool(self, small, digits) -> None:
-        random, specials = Random(5), frozenset(small.specials.values())
+        random = Random(5)
         rules = Rules((Callee("functions.f", grammar=digits), Callee("functions.g")))
         seen = {"functions.f": 0, "functions.g": 0, None: 0}
         for _ in range(80):
-            last = parse(small, draw(Envelope(small, rules), random, specials)).messages[-1]
+            last = parse(small, draw(small, rules, random)).messages[-1]
             seen[last.recipient] += 1
             assert (last.text.isdecimal() and len(last.text) == 4) == (
                 last.recipient == "functions.f"
