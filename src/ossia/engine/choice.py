@@ -97,8 +97,8 @@ def failing_alone(sequence: Sequence) -> Iterator[None]:
     """Whatever is raised within ends the sequence, and is part of its end."""
     try:
         yield
-    except OssiaError as error:
-        sequence.error, sequence.finish = error, Finish.FAILED
+    except OssiaError as error:  # without its traceback, whose frames hold the step's arrays
+        sequence.error, sequence.finish = error.with_traceback(None), Finish.FAILED
     except MemoryError:
         message = "the answer needs more memory than is free; load with a smaller context"
         sequence.error, sequence.finish = ResourceError(message), Finish.FAILED

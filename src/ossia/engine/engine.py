@@ -131,10 +131,14 @@ class Engine:
         self._metrics.num_requests += 1
         return sequence
 
-    def cancel(self, sequence: Sequence) -> None:
-        """Forgets a sequence, at whatever point it is, and frees its pages."""
+    def cancel(self, sequence: Sequence, end: str = CANCELLED) -> None:
+        """Forgets a sequence, at whatever point it is, and frees its pages.
+
+        Args:
+            end: what it counts as, in ``Metrics.ends``.
+        """
         if sequence in self._scheduler.running or sequence in self._scheduler.waiting:
-            self._remove(sequence, CANCELLED)
+            self._remove(sequence, end)
 
     def pause(self, sequence: Sequence) -> None:
         """Lets a sequence make no tokens until ``resume``: its reader is slow."""

@@ -386,7 +386,7 @@ class _Driver:
         readers, self._readers = self._readers, {}
         for sequence in readers:
             with _logged("cancelling a request"):
-                self._engine.cancel(sequence)
+                self._engine.cancel(sequence, finish)
         self._deliver(
             {
                 reader: [End(finish, sequence.num_cached or 0, error)]
