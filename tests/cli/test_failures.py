@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 
+_WARN = "import logging; logging.getLogger('ossia.engine').{}"
+
+
 def fail(statement: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A process whose verb runs one statement."""
     code = (
@@ -31,6 +34,13 @@ def fail(statement: str, **variables: str) -> subprocess.CompletedProcess[str]:
         ("raise BrokenPipeError", 141, ""),
         ("raise SystemExit(7)", 7, ""),
         ("pass", 0, ""),
+        (
+            _WARN.format("warning('a page %s', 'is damaged')"),
+            0,
+            "ossia: warning: a page is damaged\n",
+        ),
+        (_WARN.format("info('nothing of interest')"), 0, ""),
+        (_WARN.format("error('it failed', exc_info=ValueError())"), 0, ""),
     ],
 )
 def test_errors_and_their_exit_codes(statement: str, code: int, said: str) -> None:

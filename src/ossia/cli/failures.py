@@ -6,6 +6,7 @@
 
 import contextlib
 import functools
+import logging
 import os
 import sys
 import traceback
@@ -28,6 +29,7 @@ def reported(verb: Callable[P, object]) -> Callable[P, None]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             _open_streams()
+            _show_warnings()
             verb(*args, **kwargs)
             sys.stdout.flush()
         except BaseException as error:
@@ -40,6 +42,24 @@ def complain(message: str) -> None:
     """Tell the user of an error on standard error, if anybody can read it there."""
     with contextlib.suppress(OSError, ValueError):
         notices().say(f"ossia: {printable(message)}")
+
+
+class _Notices(logging.Handler):
+    """Shows what the rooms below warn of, in a line; how a failure came about is for debugging."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell the user of one record."""
+        if not record.exc_info:
+            complain(f"warning: {record.getMessage()}")
+        elif settings.is_debug():
+            traceback.print_exception(record.exc_info[1])
+
+
+def _show_warnings() -> None:
+    """Has warnings shown, once."""
+    logger = logging.getLogger("ossia")
+    if not any(isinstance(handler, _Notices) for handler in logger.handlers):
+        logger.addHandler(_Notices(logging.WARNING))
 
 
 def _report(error: BaseException) -> int | str | None:
