@@ -22,11 +22,11 @@ QUANTIZED = HubName("ggml-org", "x-GGUF", "F16")
 def test_what_is_recorded_is_found(home: Path) -> None:
     manifest = pulled(NAME)
     assert store.find_manifest(NAME) == manifest
-    assert manifest.model == NAME
+    assert manifest.name == str(NAME)
     assert manifest.size == 1025
     assert store.folder_of(NAME) == home / "models" / "openai" / "gpt-oss-20b"
     assert store.find_manifest(QUANTIZED) is None
-    assert list(store.manifests()) == [manifest]
+    assert list(store.manifests()) == [(NAME, manifest)]
 
 
 def test_models_come_in_order_and_unfinished_ones_apart() -> None:
@@ -34,7 +34,7 @@ def test_models_come_in_order_and_unfinished_ones_apart() -> None:
     begun = store.folder_of(HubName("openai", "gpt-oss-120b"))
     begun.mkdir()
     (begun / "a.partial").write_bytes(b"x" * 10)
-    assert list(store.manifests()) == [first, second]
+    assert list(store.manifests()) == [(QUANTIZED, first), (NAME, second)]
     assert list(store.unfinished()) == [(HubName("openai", "gpt-oss-120b"), 10)]
     assert store.remove(HubName("openai", "gpt-oss-120b")) == 10
 
@@ -61,7 +61,7 @@ def test_a_damaged_manifest_is_one_line(change: dict[str, object]) -> None:
     with pytest.raises(InputError, match="damaged manifest") as caught:
         store.find_manifest(NAME)
     assert "\n" not in str(caught.value)
-    assert isinstance(next(store.manifests()), InputError)
+    assert isinstance(next(store.manifests())[1], InputError)
     store.remove(NAME)  # which is what the message says to do
 
 
@@ -78,18 +78,18 @@ def test_removal_takes_all_and_only_its_own(home: Path) -> None:
     assert store.remove(NAME) >= 1075
     assert not store.folder_of(NAME).exists()
     assert (outside / "file").exists()
-    assert list(store.manifests()) == [kept]
+    assert [manifest for _, manifest in store.manifests()] == [kept]
     assert [p.name for p in (home / "models").iterdir() if p.name.startswith(".rem")] == []
     with pytest.raises(InputError, match="nothing to remove"):
         store.remove(NAME)
-    store.remove(kept.model)
+    store.remove(HubName("openai", "gpt-oss-120b"))
     assert not (home / "models" / "openai").exists()
 
 
 def test_what_a_killed_removal_left_is_swept(home: Path) -> None:
     manifest = pulled(NAME)
     (home / "models" / ".removed-abc" / "x").mkdir(parents=True)
-    assert next(store.manifests()) == manifest
+    assert next(store.manifests()) == (NAME, manifest)
     store.remove(NAME)
     assert list((home / "models").glob(".removed*")) == []
 

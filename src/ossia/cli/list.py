@@ -1,7 +1,7 @@
 """``ossia list``: the models and names on this machine."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -61,18 +61,18 @@ def _models() -> Iterator[Row]:
 
     yield _opened("nano", hub.EMBEDDED["nano"])
     pulled = set()
-    for manifest in store.manifests():
+    for name, manifest in store.manifests():
+        pulled.add(name)
         if isinstance(manifest, InputError):
-            yield Row("?", about=str(manifest))
-            continue
-        pulled.add(manifest.name)
-        folder = store.folder_of(manifest.model)
-        yield _opened(manifest.name, folder, manifest.pulled, store.last_used(folder))
+            yield Row(str(name), about=str(manifest))
+        else:
+            folder = store.folder_of(name)
+            yield _opened(str(name), folder, manifest.pulled, store.last_used(folder))
     for name, taken in store.unfinished():
         yield Row(str(name), taken, about=f"not all here; ossia pull {name} goes on")
     for name, folder in cached_models():
         row = _opened(str(name), folder)
-        if row.format is not None and row.name not in pulled:  # else no gpt-oss: not ours to list
+        if row.format is not None and name not in pulled:  # else no gpt-oss: not ours to list
             yield row
 
 
@@ -130,7 +130,7 @@ def _print(screen: Screen, rows: list[Row]) -> None:
     widths = [max(map(len, column)) for column in zip(head, *table, strict=True)]
     width = sum(widths) + 2 * (len(widths) - 1)
     if screen.width is not None and width > screen.width:
-        _print_stacked(screen, table)
+        screen.list({name: ", ".join(filter(None, cells)) for name, *cells in table})
         return
     for cells in (head, *table):
         line = "  ".join(
@@ -138,12 +138,6 @@ def _print(screen: Screen, rows: list[Row]) -> None:
             for i, (cell, w) in enumerate(zip(cells, widths, strict=True))
         )
         screen.write(line.rstrip() + "\n")
-
-
-def _print_stacked(screen: Screen, table: Sequence[tuple[str, ...]]) -> None:
-    for name, *cells in table:
-        screen.say(name)
-        screen.say("  " + ", ".join(filter(None, cells)))
 
 
 def _ago(moment: float | None) -> str:

@@ -83,12 +83,12 @@ def _print(
     lines["licence"] = licence_of(found) or "not told"
     lines["speed"] = _speed(facts, speed)
     screen.list(lines)
-    screen.write(f"\n{'context':>9} {'KV cache':>9} {'+ weights':>10}\n")
+    screen.write(f"\n{'context':>9} {'KV cache':>9} {'+ weights':>9}\n")
     largest = max(row.context for row in rows if row.fits)
     for row in rows:
-        note = "  most here" if row.context == largest else "" if row.fits else "  too much here"
+        note = "  most here" if row.context == largest else "" if row.fits else "  too much"
         screen.write(
-            f"{row.context:>9,} {size(row.kv_bytes):>9} {size(row.total_bytes):>10}{note}\n"
+            f"{row.context:>9,} {size(row.kv_bytes):>9} {size(row.total_bytes):>9}{note}\n"
         )
     screen.say(
         "\nWeights are mapped from their files. Without --context, ossia run makes room for as "
@@ -112,7 +112,7 @@ def _speed(facts: "Facts", speed: "Expectation | None") -> str:
     from ossia.cli.facts import size
 
     if speed is None:
-        return "not estimated: only for the cpu backend, and weights that no cache holds"
+        return "not estimated for so small a model, nor for other backends than cpu"
     reads = f"a token reads {size(speed.traffic.total)}"
     if facts.weight_bytes > available_memory():
         return f"slow: {reads}, from the disk, because the weights do not fit in the memory free"

@@ -62,13 +62,6 @@ class Manifest:
     pulled: float
 
     @property
-    def model(self) -> HubName:
-        """The name, parsed."""
-        name = parse(self.name)
-        assert isinstance(name, HubName), "a manifest is checked when it is read"
-        return name
-
-    @property
     def size(self) -> int:
         """Bytes of all files."""
         return sum(file.size for file in self.files)
@@ -105,22 +98,22 @@ def find_manifest(name: HubName) -> Manifest | None:
     return _read(folder_of(name) / _MANIFEST)
 
 
-def manifests() -> Iterator[Manifest | InputError]:
+def manifests() -> Iterator[tuple[HubName, Manifest | InputError]]:
     """Every model that was pulled, in order of names; of a damaged manifest the error."""
     for path in sorted(_models().glob(f"[!.]*/[!.]*/{_MANIFEST}")):
+        name = _name_of(path.parent)
         try:
             if (manifest := _read(path)) is not None:
-                yield manifest
+                yield name, manifest
         except InputError as error:
-            yield error
+            yield name, error
 
 
 def unfinished() -> Iterator[tuple[HubName, int]]:
     """Downloads that were not finished, and the bytes that they take."""
     for folder in sorted(_models().glob("[!.]*/[!.]*/")):
         if not (folder / _MANIFEST).exists():
-            title, _, quantization = folder.name.partition("--")
-            yield HubName(folder.parent.name, title, quantization or None), disk_usage(folder)
+            yield _name_of(folder), disk_usage(folder)
 
 
 def remove(name: HubName) -> int:
@@ -174,6 +167,11 @@ def disk_usage(folder: Path) -> int:
 
 def _models() -> Path:
     return settings.home() / "models"
+
+
+def _name_of(folder: Path) -> HubName:
+    title, _, quantization = folder.name.partition("--")
+    return HubName(folder.parent.name, title, quantization or None)
 
 
 def _sweep() -> None:
