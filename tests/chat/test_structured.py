@@ -219,17 +219,30 @@ def random_schema(random: Random, depth: int = 0) -> dict[str, Any]:
             }
 
 
-def write(grammar: SchemaGrammar, tokenizer: Tokenizer, random: Random) -> str | None:
-    """A text drawn from the masks, soon brought to its end; None where it grew too long."""
-    state, ids = grammar.start(), []
+def write(
+    grammar: SchemaGrammar, tokenizer: Tokenizer, random: Random, *, jumps: bool
+) -> str | None:
+    """A text drawn from the masks, soon brought to its end; None where it grew too long.
+
+    With jumps, what is forced is taken at once, and a second state has to allow it one by one.
+    """
+    state, slow, ids = grammar.start(), grammar.start(), []
     while len(ids) < 400:
-        allowed = np.flatnonzero(state.mask())
-        if state.is_complete and (random.random() < 0.3 or not allowed.size):
-            return tokenizer.decode(ids)
-        closing = [i for i in allowed.tolist() if tokenizer.token_bytes(i) in (b'"', b"]", b"}")]
-        chosen = random.choice(closing if closing and random.random() < 0.4 else allowed.tolist())
-        state.accept(chosen)
-        ids.append(chosen)
+        run = list(state.forced()) if jumps else []
+        if not run:
+            allowed = np.flatnonzero(state.mask()).tolist()
+            assert state.is_over == (state.is_complete and not allowed)
+            if state.is_complete and (random.random() < 0.3 or not allowed):
+                return tokenizer.decode(ids)
+            assert not jumps or state.is_complete or len(allowed) > 1
+            closing = [i for i in allowed if tokenizer.token_bytes(i) in (b'"', b"]", b"}")]
+            run = [random.choice(closing if closing and random.random() < 0.4 else allowed)]
+        for token_id in run:
+            state.accept(token_id)
+            if jumps:
+                assert slow.mask()[token_id]
+                slow.accept(token_id)
+        ids += run
     return None
 
 
@@ -244,8 +257,8 @@ def test_whatever_is_drawn_from_a_random_schema_is_valid(grammars, tokenizer) ->
             continue
         exact = json.loads(json.dumps(schema), parse_float=Decimal)
         judge = Draft202012Validator(exact, format_checker=FORMATS)
-        for _ in range(3):
-            text = write(grammar, tokenizer, random)
+        for jumps in (True, False, True):
+            text = write(grammar, tokenizer, random, jumps=jumps)
             if text is not None:
                 num_written += 1
                 errors = [
@@ -253,6 +266,77 @@ def test_whatever_is_drawn_from_a_random_schema_is_valid(grammars, tokenizer) ->
                 ]
                 assert not errors, (schema, text)
     assert num_written >= 300
+
+
+def assert_forced_is_spelled(grammar: SchemaGrammar, tokenizer: Tokenizer, text: str) -> int:
+    """What is forced on the way of a text is how the tokenizer spells it; how much that is."""
+    state, rest, num_forced = grammar.start(), tokenizer.encode(text), 0
+    while rest:
+        ahead = list(state.forced())
+        assert ahead == rest[: len(ahead)], (text, tokenizer.decode(ahead))
+        for token_id in ahead or rest[:1]:
+            state.accept(token_id)
+        rest = rest[len(ahead) or 1 :]
+        num_forced += len(ahead)
+    assert state.is_complete
+    return num_forced
+
+
+def test_what_is_forced_is_how_the_tokenizer_spells_it(grammars, tokenizer) -> None:
+    num_texts = num_forced = 0
+    for group in json.loads(SUITE.read_text("utf-8"))[::2]:
+        try:
+            grammar = grammars.compile(group["schema"])
+        except InputError:
+            continue
+        texts = [text for value in group["valid"][:2] for text in sorted(spellings(value))[:4]]
+        for text in texts:
+            if accepts(grammar, tokenizer, text):
+                num_texts += 1
+                num_forced += assert_forced_is_spelled(grammar, tokenizer, text)
+    assert num_texts > 100
+    assert num_forced > 100
+
+
+@pytest.mark.parametrize(
+    ("schema", "said", "ahead"),
+    [
+        ({"const": "yes"}, "", '"yes"'),
+        ({"const": "x<|end|>\n🐲"}, "", '"x<|end|>\\n🐲"'),
+        ({"const": "an " * 3000}, "", f'"{"an " * 3000}"'),
+        ({"enum": ["celsius", "fahrenheit"]}, "", '"'),
+        ({"enum": ["celsius", "fahrenheit"]}, '"c', 'elsius"'),
+        ({"type": "boolean"}, "t", "rue"),
+        ({"type": "object", "required": ["name"], "properties": {"name": {}}}, "{", ""),
+        (
+            {"type": "object", "required": ["a"], "properties": {"a": {"const": "ok"}}},
+            '{"a": "',
+            'ok"',
+        ),
+        ({"type": "integer", "minimum": 5, "maximum": 5}, "", "5"),
+        ({"type": "integer", "minimum": 5, "maximum": 59}, "5", ""),  # it may end here
+        ({"type": "null"}, "null", ""),
+    ],
+)
+def test_text_that_must_come_is_known_ahead(grammars, tokenizer, schema, said, ahead) -> None:
+    state = grammars.compile(schema).start()
+    for token_id in tokenizer.encode(said):
+        state.accept(token_id)
+    assert list(state.forced()) == tokenizer.encode(ahead)
+
+
+def test_tokens_accepted_at_once_are_taken_in_their_order(grammars, tokenizer) -> None:
+    ids = tokenizer.encode('{"one": [1, 2.5, "three"], "four": {"five": null}}')
+    slow = grammars.compile({"type": "object"}).start()
+    for token_id in ids:
+        slow.mask()
+        slow.accept(token_id)
+    for _ in range(50):
+        state = grammars.compile({"type": "object"}).start()
+        for token_id in ids:
+            state.accept(token_id)
+        assert state.is_over == slow.is_over
+        assert (state.mask() == slow.mask()).all()
 
 
 def test_bounds_of_numbers_are_exact(grammars, tokenizer) -> None:
