@@ -85,6 +85,20 @@ def test_what_lies_elsewhere_stays_but_for_what_ossia_packed(
     assert {path: path.stat().st_size for path in mine.rglob("*") if path.is_file()} == before
 
 
+def test_the_hugging_face_cache_stays_but_for_what_ossia_packed(
+    ossia, home: dict[str, str], model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = Path(home["HF_HUB_CACHE"]) / "models--openai--gpt-oss-20b" / "snapshots" / "abc"
+    shutil.copytree(model, snapshot)
+    refused = ossia("rm", "gpt-oss:20b", "--yes", env=home)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "hf cache rm does" in refused.stderr
+    made = pack(snapshot, monkeypatch)
+    assert ossia("rm", "gpt-oss:20b", "--yes", env=home).returncode == 0
+    assert not made.parent.exists()
+    assert (snapshot / "model.safetensors").exists()
+
+
 def test_removed_while_it_runs(spawn, ossia, home: dict[str, str]) -> None:
     """Who talks with it goes on; who asks is told who that is."""
     folder = pull_nano(home)
@@ -93,7 +107,7 @@ def test_removed_while_it_runs(spawn, ossia, home: dict[str, str]) -> None:
     talk.sendline("What is 27 + 58?")
     talk.expect("= 85")
     asked = spawn("rm", NAME, **home)
-    asked.expect(rf"1 process run[^\n]*\({talk.pid}\)")
+    asked.expect(rf"It runs now \(process {talk.pid}\)")
     asked.expect(r"\[y/N\] ")
     asked.sendline("y")
     asked.expect("removed")

@@ -64,6 +64,9 @@ def test_quantisations_are_files(cache: Path) -> None:
     ):
         assert cached_folder(HubName("a", "x-GGUF", quantization)) == snapshot / path
     assert quantized_file(snapshot, "F16") is None
+    assert [str(found) for found, _ in cached_models()] == [
+        *("a/x-GGUF:Q8_0", "a/x-GGUF:Q4_K", "a/x-GGUF:Q4_K_M", "a/x-GGUF:mxfp4")
+    ]
     (snapshot / "Q8_0/x-Q8_0-00002-of-00002.gguf").unlink()
     assert quantized_file(snapshot, "Q8_0") is None
 

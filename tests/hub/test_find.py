@@ -13,6 +13,7 @@ from ossia.hub import (
     OwnName,
     Persona,
     Place,
+    expected_files,
     find,
     meaning,
     missing,
@@ -139,3 +140,10 @@ def test_what_a_text_means_can_be_kept(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     (tmp_path / "m").mkdir()
     assert meaning("m") == Persona(str(tmp_path / "m"))
+
+
+def test_a_quantisation_in_the_store_is_its_file() -> None:
+    name = HubName("a", "x-GGUF", "Q8_0")
+    pulled(name, {"Q8_0/x-Q8_0-00001-of-00001.gguf": b"g"})
+    assert find("a/x-GGUF:Q8_0").path.name == "x-Q8_0-00001-of-00001.gguf"
+    assert expected_files(find("a/x-GGUF:Q8_0"))[0].path.is_file()

@@ -3,6 +3,7 @@
 import resource
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,20 @@ def test_a_name_is_kept_found_listed_and_forgotten(home: Path) -> None:
     assert find_persona(NAME) is None
     with pytest.raises(InputError, match="nothing here is called pirate"):
         forget(NAME)
+
+
+def test_of_two_that_give_a_name_at_once_one_does() -> None:
+    def give(number: int) -> bool:
+        try:
+            keep(NAME, Persona("nano", str(number)))
+        except InputError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(give, range(8)))
+    assert given.count(True) == 1
+    assert find_persona(NAME) == Persona("nano", str(given.index(True)))
 
 
 @pytest.mark.parametrize(

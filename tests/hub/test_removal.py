@@ -9,6 +9,7 @@ from tests.hub.conftest import CONFIG, cached, pulled
 
 from ossia.base.errors import InputError
 from ossia.hub import HubName, OwnName, Persona, store
+from ossia.hub.cache import cached_folder
 from ossia.hub.personas import find_persona, keep
 from ossia.hub.removal import carry_out, plan_removal, processes_with
 
@@ -72,9 +73,13 @@ def test_what_cannot_be_removed(name: str, said: str) -> None:
 
 
 def test_the_hugging_face_cache_is_left_alone(cache: Path) -> None:
-    cached(cache, "openai/gpt-oss-20b", {"config.json": CONFIG, "model.safetensors": b"w"})
-    with pytest.raises(InputError, match="Hugging Face cache"):
-        plan_removal("gpt-oss:20b")
+    snapshot = cached(
+        cache, "openai/gpt-oss-20b", {"config.json": CONFIG, "model.safetensors": b"w"}
+    )
+    removal = plan_removal("gpt-oss:20b")
+    assert (removal.folder, removal.outside) == (None, snapshot)
+    carry_out(removal)
+    assert cached_folder(NAME) == snapshot
 
 
 def test_who_runs_a_model_is_seen(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ def remove(
     for name in names:
         removal = plan_removal(name)
         packed = _packed(removal)
-        if yes or is_agreed(_question(removal, packed)):
+        question = _question(removal, packed)
+        if yes or is_agreed(question):
             carry_out(removal)
             for path in packed:
                 path.unlink(missing_ok=True)
@@ -58,21 +59,26 @@ def _packed(removal: "Removal") -> list[Path]:
 
 
 def _question(removal: "Removal", packed: list[Path]) -> str:
-    from ossia.cli.facts import counted, size
+    from ossia.base.errors import InputError
+    from ossia.cli.facts import size
+    from ossia.hub import HubName
     from ossia.hub.removal import processes_with
 
-    if removal.folder is None:
-        question = f"Forget the name {removal.name}?"
-        if removal.outside is not None:
-            question = f"Forget the name {removal.name}? {removal.outside} stays."
+    if isinstance(removal.name, HubName) and removal.folder is None:
+        if not packed:
+            raise InputError(
+                f"{removal.name} is in the Hugging Face cache ({removal.outside}), where ossia "
+                "removes nothing; hf cache rm does"
+            )
+        question = f"Leave {removal.name} in the Hugging Face cache, with nothing beside it?"
+    elif removal.folder is None:
+        stays = f" {removal.outside} stays." if removal.outside else ""
+        question = f"Forget the name {removal.name}?{stays}"
     else:
         question = f"Remove {removal.name} ({size(removal.size)}) from {removal.folder}?"
         if running := processes_with(removal.folder):
             numbers = ", ".join(map(str, running))
-            question = (
-                f"{counted(len(running), 'process').replace('ss' + 's', 'sses')} run it now "
-                f"({numbers}); they go on with what they have. {question}"
-            )
+            question = f"It runs now (process {numbers}) and goes on to its end. {question}"
     if packed:
         nbytes = sum(path.stat().st_size for path in packed)
         question += f" {size(nbytes)} that ossia packed from it go too."
@@ -80,10 +86,10 @@ def _question(removal: "Removal", packed: list[Path]) -> str:
 
 
 def _done(removal: "Removal", packed: list[Path]) -> str:
-    from ossia.cli.facts import size
+    from ossia.cli.facts import counted, size
 
     if removal.folder is not None:
         return f"removed {removal.name}: {size(removal.size)}"
     stays = f"; {removal.outside} is still there" if removal.outside else ""
-    gone = f", {len(packed)} packed file{'s' * (len(packed) != 1)} removed" if packed else ""
+    gone = f", {counted(len(packed), 'packed file')} removed" if packed else ""
     return printable(f"forgot {removal.name}{gone}{stays}")

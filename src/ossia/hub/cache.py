@@ -10,6 +10,7 @@ Knows that layout; changes nothing in it, and asks nobody.
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ossia.base import settings
@@ -19,6 +20,7 @@ from ossia.hub.names import HubName, parse
 _INDEX = "model.safetensors.index.json"
 _MAX_BYTES = 1 << 24
 _PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
+_LABEL = re.compile(r"[-_.]((?:UD-)?I?Q\d\w*|B?F16|F32|MXFP4\w*)$", re.IGNORECASE)
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -45,8 +47,22 @@ def cached_models() -> Iterator[tuple[HubName, Path]]:
         folder = _snapshot(place)
         if folder is None or not isinstance(name, HubName):
             continue
-        if (_is_gpt_oss(folder) and _has_safetensors(folder)) or _ggufs(folder):
+        if _is_gpt_oss(folder) and _has_safetensors(folder):
             yield name, folder
+        else:
+            yield from _quantized(name, folder)
+
+
+def _quantized(name: HubName, folder: Path) -> Iterator[tuple[HubName, Path]]:
+    """The GGUF files of a repository, each by the quantisation that its own name ends with."""
+    found = _ggufs(folder)
+    for path in found:
+        whole = _PART.fullmatch(path.name)
+        label = _LABEL.search(whole[1] if whole else path.stem)
+        if len(found) > 1 and label and quantized_file(folder, label[1]) == path:
+            yield replace(name, quantization=label[1]), path
+        elif len(found) == 1:
+            yield name, path
 
 
 def quantized_file(folder: Path, quantization: str) -> Path | None:

@@ -32,8 +32,9 @@ def expected_files(model: Model) -> Sequence[Expected]:
     if model.on_hub is None:
         return []
     if model.place is Place.STORE and (manifest := store.find_manifest(model.on_hub)):
+        folder = store.folder_of(model.on_hub)
         return [
-            Expected(model.path / file.path, file.size, file.sha256)
+            Expected(folder / file.path, file.size, file.sha256)
             for file in manifest.files
             if file.sha256 is not None
         ]

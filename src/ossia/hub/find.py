@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ossia.base.errors import InputError
 from ossia.hub import store
-from ossia.hub.cache import cached_folder
+from ossia.hub.cache import cached_folder, quantized_file
 from ossia.hub.names import (
     ALIASES,
     DOWNLOAD_BYTES,
@@ -159,7 +159,9 @@ def _meant(own: OwnName, persona: Persona) -> Model | HubName:
 
 def _on_hub(name: HubName) -> Model | HubName:
     if store.find_manifest(name) is not None:
-        return Model(store.folder_of(name), Place.STORE, name)
+        folder = store.folder_of(name)
+        file = name.quantization and quantized_file(folder, name.quantization)
+        return Model(file or folder, Place.STORE, name)
     if (path := cached_folder(name)) is not None:
         return Model(path, Place.CACHE, name)
     return name

@@ -17,10 +17,11 @@ class Removal:
     """What will go.
 
     Attributes:
-        name: what is removed: the user's own name, which is forgotten, or a model in the store.
+        name: the user's own name, which is forgotten; or a model, in the store or in the Hugging
+            Face cache.
         folder: the model's in the store, which is deleted.
         size: bytes in it.
-        outside: what the name stands for and which stays: a path, if no other name means it.
+        outside: what stays: what only this name stands for, or what is in the cache.
     """
 
     name: OwnName | HubName
@@ -56,9 +57,9 @@ def carry_out(removal: Removal) -> None:
     Raises:
         InputError: it cannot be removed, or went meanwhile.
     """
-    if isinstance(removal.name, HubName):
+    if removal.folder is not None and isinstance(removal.name, HubName):
         store.remove(removal.name)
-    else:
+    elif isinstance(removal.name, OwnName):
         forget(removal.name)
 
 
@@ -79,10 +80,7 @@ def _of_stored(name: HubName) -> Removal:
     folder = store.folder_of(name)
     if not folder.is_dir():
         if (cached := cached_folder(name)) is not None:
-            raise InputError(
-                f"{name} is in the Hugging Face cache ({cached}), where ossia removes nothing; "
-                "hf cache rm does"
-            )
+            return Removal(name, outside=cached)
         raise InputError(f"{name} is not on this machine")
     for own, persona in personas():
         if isinstance(persona, Persona) and persona == Persona(str(name)):
