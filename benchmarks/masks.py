@@ -106,11 +106,18 @@ def envelope_masks(tokenizer: Tokenizer, repeat: int) -> None:
             envelope.accept(token_id)
             seconds.append(time.perf_counter() - start)
     tell("harmony's envelope, 32 tools", seconds)
+    named, seconds = Rules(rules.callees[:1], must_call=True, reasoning_limit=0), []
+    for _ in range(repeat):
+        envelope = Envelope(tokenizer, named)
+        start = time.perf_counter()
+        assert len(envelope.forced()) > 9
+        seconds.append(time.perf_counter() - start)
+    tell("a whole header that is forced", seconds)
 
 
 def waits(grammars: Grammars, tokenizer: Tokenizer) -> None:
     """What of it the engine sees, if a pass through the model takes 5 ms."""
-    accepts, masks = [], []
+    accepts, masks, jumps = [], [], []
     state = grammars.compile(PERSON).start()
     for token_id in ids_of(ADA, tokenizer):
         start = time.perf_counter()
@@ -118,9 +125,13 @@ def waits(grammars: Grammars, tokenizer: Tokenizer) -> None:
         accepts.append(time.perf_counter() - start)
         time.sleep(0.005)
         start = time.perf_counter()
+        state.forced()
+        jumps.append(time.perf_counter() - start)
+        start = time.perf_counter()
         state.mask()
         masks.append(time.perf_counter() - start)
     tell("engine: telling the token", accepts)
+    tell("engine: getting what is forced", jumps)
     tell("engine: getting the mask", masks)
 
 
