@@ -68,17 +68,20 @@ def tell_done(done: Done, display: Display) -> None:
             "was reached)",
             dim=True,
         )
+    if done.reason in ("deadline", "closed"):
+        notices().say("(cut off: its time was over, or the model was closed)", dim=True)
     if display.is_verbose:
         _tell_figures(done)
 
 
 def _tell_figures(done: Done) -> None:
     usage, timings = done.usage, done.timings
-    prefill = _rate(usage.prompt_tokens, timings.prefill_seconds)
+    prefill = _rate(usage.prompt_tokens - usage.cached_tokens, timings.prefill_seconds)
+    known = f" ({usage.cached_tokens:,} of them known)" if usage.cached_tokens else ""
     # The first token belongs to the prefill's time.
     decode = _rate(usage.completion_tokens - 1, timings.decode_seconds)
     lines = {
-        "prompt": f"{usage.prompt_tokens:,} tokens, {prefill}",
+        "prompt": f"{usage.prompt_tokens:,} tokens{known}, {prefill}",
         "answer": f"{usage.completion_tokens:,} tokens ({usage.reasoning_tokens:,} of them "
         f"reasoning), {decode}",
         "end": done.reason,
