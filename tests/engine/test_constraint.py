@@ -177,7 +177,7 @@ class BrokenAccept(Cycle):
         raise RuntimeError(f"{token_id} is out of order")
 
 
-@pytest.mark.parametrize("broken", [BrokenMask, BrokenAccept])
+@pytest.mark.parametrize("broken", [BrokenMask, BrokenForced, BrokenAccept])
 def test_a_constraint_that_breaks_is_an_error_in_words(engine, broken) -> None:
     other = engine.add(Request((9,), HOT, max_tokens=4))
     with pytest.raises(OssiaError, match="out of order"):
