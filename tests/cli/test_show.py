@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors import safe_open
@@ -83,3 +84,28 @@ def test_no_model_is_one_line(ossia: Run, tmp_path: Path) -> None:
     done = ossia("show", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_released_model_is_told_before_it_is_downloaded(ossia: Run, tmp_path: Path) -> None:
+    env = {"OSSIA_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path)}
+    facts = json.loads(ossia("show", "gpt-oss:20b", "--json", env=env).stdout)
+    assert facts["num_parameters"] == pytest.approx(20.9e9, rel=0.01)
+    assert facts["num_active"] == pytest.approx(3.6e9, rel=0.01)
+    assert facts["on_hub"] == "openai/gpt-oss-20b"
+    assert facts["path"] is None
+    assert facts["speed"]["traffic"]["experts"] == pytest.approx(1.27e9, rel=0.01)
+    shown = ossia("show", "gpt-oss:120b", env=env).stdout
+    assert "not here; ossia pull gpt-oss:120b downloads 65.3 GB" in " ".join(shown.split())
+    assert "ossia pull a/b" in ossia("show", "a/b", env=env).stderr
+
+
+def test_a_speed_is_told_for_what_memory_bounds(ossia: Run, model: Path) -> None:
+    assert json.loads(ossia("show", model, "--json").stdout)["speed"] is None
+    assert "not estimated for so small a model" in " ".join(ossia("show", model).stdout.split())
+
+
+def test_nothing_is_wider_than_a_narrow_terminal(spawn: Any) -> None:
+    child = spawn("show", "nano", columns=40)
+    child.expect("beside the")
+    lines = child.before.replace("\r", "").split("\n")
+    assert max(map(len, lines)) <= 40

@@ -20,7 +20,12 @@ from ossia.ops.cpu.bandwidth import PROBE_BYTES
 from ossia.ops.select import select_backend
 from ossia.tokenizer import load_tokenizer
 
-LAYOUT_NAMES = {"hf": "Hugging Face", "openai": "OpenAI original", "gguf": "GGUF"}
+LAYOUT_NAMES = {
+    "hf": "Hugging Face",
+    "openai": "OpenAI original",
+    "gguf": "GGUF",
+    "synthetic": "not here yet",
+}
 
 
 @dataclass(frozen=True)

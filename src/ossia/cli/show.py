@@ -1,5 +1,6 @@
 """``ossia show``: what a model is, what memory it takes, and how fast it should be here."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ if TYPE_CHECKING:
     from ossia.bench.expected import Expectation
     from ossia.checkpoint import Source
     from ossia.cli.facts import Facts, Memory
-    from ossia.hub import Model, Persona
+    from ossia.hub import HubName, Persona
 
 CONTEXTS = (4_096, 8_192, 32_768, 131_072)
 
@@ -36,27 +37,65 @@ def show(
       ossia show gpt-oss:20b --tensors
       ossia show pirate --toml > pirate.toml
     """  # noqa: D301 - the \b tells typer to keep the lines as they are
-    from ossia import hub
-    from ossia.agent import persona_named
-    from ossia.checkpoint import open_checkpoint
-    from ossia.cli.facts import expectation_of, facts_of, memory_of
-    from ossia.ops.select import select_backend
-
     if toml:
         output().write(_toml(model))
         return
-    persona = persona_named(model)
-    found = hub.find(model)
-    source = open_checkpoint(found.path)
+    shown = _look(model)
+    if json:
+        _print_json(shown, with_tensors=tensors)
+        return
+    _print(shown)
+    if tensors:
+        _print_tensors(shown.source)
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """All that is told of a model.
+
+    Attributes:
+        source: of a model that is not here yet, one of the same shape.
+        place: where it is, in words.
+        speed: to expect of decoding, where that can be told.
+    """
+
+    source: "Source"
+    persona: "Persona | None"
+    place: str
+    on_hub: "HubName | None"
+    licence: str | None
+    facts: "Facts"
+    memory: "list[Memory]"
+    speed: "Expectation | None"
+
+
+def _look(name: str) -> Shown:
+    from ossia import hub
+    from ossia.agent import persona_named
+    from ossia.checkpoint import open_checkpoint
+    from ossia.cli.coming import coming_source
+    from ossia.cli.facts import expectation_of, facts_of, memory_of
+    from ossia.hub.licence import licence_of
+    from ossia.hub.names import DOWNLOAD_BYTES, short
+    from ossia.ops.select import select_backend
+
+    persona = persona_named(name)
+    on_hub: HubName | None
+    licence: str | None
+    absent = hub.missing(name)
+    coming = None if absent is None else coming_source(absent)
+    if absent is not None and coming is not None:
+        source, on_hub, licence = coming, absent, "apache-2.0"
+        gigabytes = DOWNLOAD_BYTES[absent] / 1e9
+        place = f"not here; ossia pull {short(absent)} downloads {gigabytes:.1f} GB"
+    else:
+        found = hub.find(name)
+        source, on_hub, licence = open_checkpoint(found.path), found.on_hub, licence_of(found)
+        place = found.place.value + (f", {on_hub}" if on_hub else "")
     facts = facts_of(source)
     rows = memory_of(facts, CONTEXTS, select_backend().ops.kv_item_bytes())
     speed = expectation_of(facts)
-    if json:
-        _print_json(found, persona, facts, rows, speed, source if tensors else None)
-        return
-    _print(found, persona, facts, rows, speed)
-    if tensors:
-        _print_tensors(source)
+    return Shown(source, persona, place, on_hub, licence, facts, rows, speed)
 
 
 def _toml(name: str) -> str:
@@ -67,22 +106,19 @@ def _toml(name: str) -> str:
     return to_toml(persona_named(name) or hub.meaning(name))
 
 
-def _print(
-    found: "Model",
-    persona: "Persona | None",
-    facts: "Facts",
-    rows: "list[Memory]",
-    speed: "Expectation | None",
-) -> None:
+def _print(shown: Shown) -> None:
     from ossia.cli.facts import facts_lines, size
-    from ossia.hub.licence import licence_of
 
     screen = output()
-    lines = _persona_lines(persona) | facts_lines(facts)
-    lines["place"] = found.place.value + (f", {found.on_hub}" if found.on_hub else "")
-    lines["licence"] = licence_of(found) or "not told"
-    lines["speed"] = _speed(facts, speed)
+    lines = _persona_lines(shown.persona) | facts_lines(shown.facts)
+    if not shown.source.files:  # not here yet
+        for name in ("path", "format", "vocabulary"):
+            del lines[name]
+    lines["place"] = shown.place
+    lines["licence"] = shown.licence or "not told"
+    lines["speed"] = _speed(shown.facts, shown.speed)
     screen.list(lines)
+    rows = shown.memory
     screen.write(f"\n{'context':>9} {'KV cache':>9} {'+ weights':>9}\n")
     largest = max(row.context for row in rows if row.fits)
     for row in rows:
@@ -132,34 +168,28 @@ def _print_tensors(source: "Source") -> None:
         screen.write(f"{info.name:36} {info.encoding:6} {shape}\n")
 
 
-def _print_json(
-    found: "Model",
-    persona: "Persona | None",
-    facts: "Facts",
-    rows: "list[Memory]",
-    speed: "Expectation | None",
-    source: "Source | None",
-) -> None:
+def _print_json(shown: Shown, *, with_tensors: bool) -> None:
     """Fields of ``Facts``; ``memory``, the last row the largest context; ``tensors`` if asked."""
     import json
     from dataclasses import asdict
 
-    from ossia.hub.licence import licence_of
-
+    facts, speed = shown.facts, shown.speed
     document: dict[str, Any] = asdict(facts)
     document["encodings"] = {
         name: {"tensors": count, "bytes": nbytes}
         for name, (count, nbytes) in facts.encodings.items()
     }
-    document["memory"] = [asdict(row) for row in rows]
-    document["place"] = found.place.value
-    document["on_hub"] = None if found.on_hub is None else str(found.on_hub)
-    document["licence"] = licence_of(found)
-    document["persona"] = None if persona is None else asdict(persona)
+    document["memory"] = [asdict(row) for row in shown.memory]
+    if not shown.source.files:
+        document["path"] = document["layout"] = None  # not here yet
+    document["place"] = shown.place
+    document["on_hub"] = None if shown.on_hub is None else str(shown.on_hub)
+    document["licence"] = shown.licence
+    document["persona"] = None if shown.persona is None else asdict(shown.persona)
     document["speed"] = None
     if speed is not None:
         low, high = speed.tokens_per_second
         document["speed"] = asdict(speed) | {"tokens_per_second": {"low": low, "high": high}}
-    if source is not None:
-        document["tensors"] = [asdict(info) for info in source.tensors.values()]
+    if with_tensors:
+        document["tensors"] = [asdict(info) for info in shown.source.tensors.values()]
     output().write(json.dumps(document, indent=1, default=str) + "\n")
