@@ -36,6 +36,7 @@ def test_it_opens_a_conversation() -> None:
         (Persona("nano", effort="big"), "effort is 'big'; expected low, medium, high"),
         (Persona("nano", effort=""), "effort is ''"),
         (Persona("nano", settings={"temprature": 1}), "no setting 'temprature'; there are: temp"),
+        (Persona("nano", settings={"logit_bias": 1}), "no setting 'logit_bias'"),
         (Persona("nano", settings={"temperature": -1}), "temperature must be at least 0"),
         (Persona("nano", settings={"temperature": float("inf")}), "temperature must be"),
         (Persona("nano", settings={"top_k": 1.5}), "top_k is a whole number, not 1.5"),

@@ -52,7 +52,8 @@ def opening(persona: Persona) -> Transcript:
 
 
 def _settings(persona: Persona) -> Settings:
-    known = {each.name: getattr(Settings(), each.name) for each in fields(Settings)}
+    defaults = {each.name: getattr(Settings(), each.name) for each in fields(Settings)}
+    known = {name: value for name, value in defaults.items() if value != ()}  # numbers alone
     values: dict[str, int | float] = {}
     for name, value in persona.settings.items():
         if name not in known:

@@ -28,7 +28,8 @@ def create(
         typer.Option(
             "--set",
             metavar="NAME=X",
-            help="Set temperature, top_p, top_k, min_p, seed or max_tokens; can be repeated.",
+            help="Set temperature, top_p, top_k, min_p, seed, max_tokens or another number that "
+            "/set in a talk knows; can be repeated.",
         ),
     ] = None,
 ) -> None:

@@ -1,13 +1,14 @@
 """``ossia run``: the flags, and whether it is one question or a talk."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ossia.base.errors import InputError, OssiaError
 from ossia.cli.choice import choose
-from ossia.cli.terminal import Status, notices
+from ossia.cli.terminal import Status, notices, printable
 
 if TYPE_CHECKING:
     from ossia.agent import Transcript
@@ -117,7 +118,8 @@ def run(
     if question is None:
         from ossia.cli.talk import Talk
 
-        Talk(loaded, transcript, display).run()
+        called = printable(Path(model).name or model)
+        Talk(loaded, called, transcript, display).run()
     else:
         _answer_once(loaded, transcript, question, display, is_json=json)
 

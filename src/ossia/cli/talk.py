@@ -23,11 +23,13 @@ class Talk:
 
     Attributes:
         model: stays the same.
+        called: what the user calls it.
         transcript: the conversation so far, with its settings.
         display: what of answers is shown.
     """
 
     model: ChatModel
+    called: str
     transcript: Transcript
     display: Display
 
@@ -51,7 +53,7 @@ class Talk:
         if self.display.is_verbose:
             tell_load(self.model)
         output().say(
-            f"{self.model.source.path.name} on the {self.model.backend.name} backend, "
+            f"{self.called} on the {self.model.backend.name} backend, "
             f"{self.model.context:,} tokens of context. /help tells what you can type.",
             dim=True,
         )
