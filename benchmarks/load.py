@@ -81,12 +81,19 @@ class Level:
 
 @dataclass(frozen=True)
 class LongPrompt:
-    """What a long prompt does to so many streams; medians in seconds, and the longest."""
+    """What a long prompt does to so many streams; mean times between tokens, in seconds.
+
+    Attributes:
+        quiet, beside: before it came, and until it was through.
+        middle, longest: median and maximum beside it.
+        first: until its own first token.
+    """
 
     streams: int
     prompt: int
     quiet: float
     beside: float
+    middle: float
     longest: float
     first: float
 
@@ -233,7 +240,8 @@ async def long_prompt(bench: Bench, service: Service, streams: int, length: int)
     return LongPrompt(
         streams,
         length,
-        statistics.median(quiet),
+        statistics.mean(quiet),
+        statistics.mean(beside),
         statistics.median(beside),
         max(beside),
         through - came,
@@ -300,8 +308,8 @@ def words(part: object) -> str:
             return (
                 f"{part.streams:>3} streams and a prompt of {part.prompt}: between tokens "
                 f"{1e3 * part.quiet:.0f} ms before, {1e3 * part.beside:.0f} beside "
-                f"({part.ratio:.2f}x), {1e3 * part.longest:.0f} at most; its first token after "
-                f"{part.first:.1f} s"
+                f"({part.ratio:.2f}x; median {1e3 * part.middle:.0f}, at most "
+                f"{1e3 * part.longest:.0f}); its first token after {part.first:.1f} s"
             )
         case Turns():
             base = part.seconds["first"]
