@@ -86,6 +86,16 @@ def test_removal_takes_all_and_only_its_own(home: Path) -> None:
     assert not (home / "models" / "openai").exists()
 
 
+def test_a_folder_that_is_a_link_goes_and_its_target_stays(tmp_path: Path) -> None:
+    manifest = pulled(NAME)
+    store.folder_of(NAME).rename(tmp_path / "large disk")
+    store.folder_of(NAME).symlink_to(tmp_path / "large disk")
+    assert list(store.manifests()) == [(NAME, manifest)]
+    store.remove(NAME)
+    assert list(store.manifests()) == []
+    assert (tmp_path / "large disk" / "model.safetensors").exists()
+
+
 def test_what_a_killed_removal_left_is_swept(home: Path) -> None:
     manifest = pulled(NAME)
     (home / "models" / ".removed-abc" / "x").mkdir(parents=True)

@@ -9,7 +9,7 @@ from ossia.hub.cache import cached_folder
 from ossia.hub.names import EMBEDDED, HubName, OwnName, parse, short
 from ossia.hub.personas import Persona, find_persona, forget, path_of, personas
 
-_MAPS = "/proc/[0-9]*/maps"
+_MAPS = "proc/[0-9]*/maps"
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def processes_with(folder: Path) -> list[int]:
     """Processes that have files of a folder mapped, as far as this user may see."""
     needle = f" {folder.resolve()}/".encode()
     found = []
-    for maps in Path("/").glob(_MAPS.removeprefix("/")):
+    for maps in Path("/").glob(_MAPS):
         try:
             if needle in maps.read_bytes():
                 found.append(int(maps.parent.name))
