@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-
 _WARN = "import logging; logging.getLogger('ossia.engine').{}"
 
 
