@@ -85,7 +85,7 @@ class Soak:
             prompt_ids,
             asked.sampling,
             max_tokens=most,
-            boundaries=asked.boundaries,
+            boundary_ids=asked.boundary_ids,
             client=f"client {question % 7}",
             priority=question % 3,
             timeout=timeout,
@@ -194,7 +194,7 @@ def make_questions(random: Random, vocabulary: int) -> list[Request]:
                 prompt,
                 Sampling(seed=seed),
                 max_tokens=random.choice([1, 3, 10, 25, 60, 120]),
-                boundaries=(len(beginning),) if beginning else (),
+                boundary_ids=frozenset(prompt[len(beginning) : len(beginning) + 1]),
             )
         )
     return questions

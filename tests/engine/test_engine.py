@@ -79,14 +79,19 @@ def disk_folder(make_engine, tmp_path_factory):  # noqa: ARG001 - one for each b
     return tmp_path_factory.mktemp("kv")
 
 
-BEGINNINGS = [tuple(i * 7 % 90 for i in range(150)), tuple(i * 11 % 90 for i in range(70)), ()]
+START = 99  # begins a message
+BEGINNINGS = [
+    (*(i * 7 % 90 for i in range(150)), START),
+    (*(i * 11 % 90 for i in range(70)), START),
+    (),
+]
 
 requests = st.builds(
     lambda beginning, prompt, seed, temperature, max_tokens, client, priority: Request(
         (*BEGINNINGS[beginning], *prompt),
         Sampling(temperature=temperature, seed=seed),
         max_tokens=max_tokens,
-        boundaries=(len(BEGINNINGS[beginning]),),
+        boundary_ids=frozenset([START]),
         client=client,
         priority=priority,
     ),
@@ -175,7 +180,7 @@ def test_company_is_tried_with_preemption_and_known_beginnings(make_engine) -> N
             (*BEGINNINGS[0], i, *range(60)),
             Sampling(i % 2, seed=i),
             max_tokens=90,
-            boundaries=(150,),
+            boundary_ids=frozenset([START]),
         )
         for i in range(6)
     ]
@@ -303,6 +308,27 @@ def test_the_next_turn_computes_only_what_is_new(make_engine) -> None:
     assert ids_of(engine, dropped) == ids_of(make_engine(), dropped)
 
 
+def test_a_message_within_an_answer_can_be_gone_on_from(make_engine) -> None:
+    """A call of a tool is written anew in the next prompt: only what precedes it is the same."""
+    prompt = tuple(i % 90 for i in range(100))
+    bias = ((START, -100.0),)
+    free = ids_of(make_engine(), Request(prompt, Sampling(seed=1, logit_bias=bias), max_tokens=600))
+    begins = free[300]  # any token of the answer, for the one that begins a message
+    place = free.index(begins)
+    request = Request(
+        prompt,
+        Sampling(seed=1, logit_bias=bias),
+        max_tokens=600,
+        boundary_ids=frozenset([begins]),
+    )
+    engine = make_engine()
+    assert ids_of(engine, request) == free
+    again = Request((*prompt, *free[:place], START, 1, 2), max_tokens=5)
+    *_, end = outputs(engine, again)
+    assert (100 + place) // 32 * 32 - 32 <= end.num_cached <= 100 + place
+    assert ids_of(engine, again) == ids_of(make_engine(), again)
+
+
 def test_choices_share_one_prefill(make_engine) -> None:
     prompt = tuple(i % 90 for i in range(600))
     asked = [Request(prompt, Sampling(seed=seed), max_tokens=4) for seed in range(5)]
@@ -317,7 +343,12 @@ def test_choices_share_one_prefill(make_engine) -> None:
 def test_ten_agents_compute_their_common_instructions_once(make_engine) -> None:
     head = tuple(i % 90 for i in range(320))
     asked = [
-        Request((*head, *[seed] * 40), Sampling(seed=seed), max_tokens=4, boundaries=(320,))
+        Request(
+            (*head, START, *[seed] * 40),
+            Sampling(seed=seed),
+            max_tokens=4,
+            boundary_ids=frozenset([START]),
+        )
         for seed in range(10)
     ]
     engine = make_engine(context=4096)
@@ -326,7 +357,7 @@ def test_ten_agents_compute_their_common_instructions_once(make_engine) -> None:
     while engine.has_work:
         engine.step()
         engine.check_integrity()
-    assert engine.metrics.step_tokens < 320 + 10 * (40 + 4)
+    assert engine.metrics.step_tokens < 320 + 10 * (41 + 4)
 
 
 def test_who_waits_for_a_token_waits_for_a_piece_of_a_prompt_only(make_engine) -> None:

@@ -209,18 +209,13 @@ class ChatModel:
         self, messages: Sequence[Message], settings: Settings, demands: Demands, terms: Terms
     ) -> Request:
         seed = secrets.randbits(32) if settings.seed is None else settings.seed
-        prompt_ids = tuple(render(messages, self.tokenizer))
-        start = self.tokenizer.special(START)
         return Request(
-            prompt_ids=prompt_ids,
+            prompt_ids=tuple(render(messages, self.tokenizer)),
             sampling=settings.sampling(seed),
             stop_ids=stop_token_ids(self.tokenizer),
             max_tokens=settings.max_tokens,
             constraint=self._constraint(messages, demands),
-            boundaries=(
-                *(place for place, token_id in enumerate(prompt_ids) if token_id == start),
-                len(prompt_ids),
-            ),
+            boundary_ids=frozenset([self.tokenizer.special(START)]),
             client=terms.client,
             priority=terms.priority,
             timeout=terms.timeout,

@@ -67,6 +67,7 @@ def append(sequence: Sequence, token_id: int) -> None:
     if sequence.history is not None:
         sequence.history.add(token_id)
     request = sequence.request
+    sequence.is_at_boundary |= token_id in request.boundary_ids
     if token_id in request.stop_ids:
         sequence.finish = Finish.STOP
     elif len(sequence.token_ids) >= sequence.capacity:

@@ -117,7 +117,7 @@ class Engine:
         self._check(request)
         num_prompt = len(request.prompt_ids)
         most = self.context - num_prompt if request.max_tokens is None else request.max_tokens
-        boundaries = (*request.boundaries, num_prompt - 1, num_prompt)
+        boundaries = (*_begins(request), num_prompt - 1, num_prompt)
         sequence = Sequence(
             request,
             list(request.prompt_ids),
@@ -310,6 +310,9 @@ class Engine:
             sequence.num_stored += 1
             self._metrics.accepted_tokens += 1
         self.cache.advance(sequence)
+        if sequence.is_at_boundary:
+            self.cache.keep_window(sequence)
+            sequence.is_at_boundary = False
 
     def _finish(self) -> Made:
         """Lets the finished go."""
@@ -354,3 +357,9 @@ class Engine:
             raise InputError(
                 f"logit_bias names the token id {biased}; the model has {self.config.vocabulary}"
             )
+
+
+def _begins(request: Request) -> list[int]:
+    """Where messages begin in a prompt."""
+    ids = request.boundary_ids
+    return [place for place, token_id in enumerate(request.prompt_ids) if token_id in ids]

@@ -105,13 +105,19 @@ class KVCache:
         if self.window is not None:
             self._slide(sequence, len(sequence.nodes), self.window)
 
+    def keep_window(self, sequence: Sequence) -> None:
+        """Keeps the window at a sequence's last whole page for prompts that begin likewise."""
+        if self.window is None:
+            return
+        depth = len(sequence.nodes)
+        for index in range(self.prefixes.first_seen(depth), depth):
+            if sequence.sliding_pages[index] != NO_PAGE:
+                self.prefixes.keep(sequence.nodes[index], sequence.sliding_pages[index])
+
     def release(self, sequence: Sequence) -> None:
         """Takes all pages back; what was computed stays known until the room is needed."""
         depth = len(sequence.nodes)
-        if self.window is not None:
-            for index in range(self.prefixes.first_seen(depth), depth):
-                if sequence.sliding_pages[index] != NO_PAGE:
-                    self.prefixes.keep(sequence.nodes[index], sequence.sliding_pages[index])
+        self.keep_window(sequence)
         for index in reversed(range(len(sequence.sliding_pages))):
             self._free_sliding(sequence, index)
         for node in reversed(sequence.nodes):

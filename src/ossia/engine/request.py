@@ -37,8 +37,8 @@ class Request:
         stop_ids: tokens that end the answer; the one that did is part of the output.
         max_tokens: most tokens to make, at least 1; None is up to the engine's context.
         constraint: says which tokens may come; it has a state, so it serves one request once.
-        boundaries: places in the prompt, in tokens before them, from which another prompt is likely
-            to go on differently: where messages begin. What is kept for others ends there.
+        boundary_ids: tokens that begin a message: where one stands, another prompt is likely to go
+            on differently, so what is kept for others ends there.
         client: whose request it is; clients that wait get equal shares.
         priority: higher ones go first.
         timeout: seconds from being queued after which the answer ends where it is.
@@ -55,7 +55,7 @@ class Request:
     stop_ids: frozenset[int] = frozenset()
     max_tokens: int | None = None
     constraint: Constraint | None = None
-    boundaries: tuple[int, ...] = ()
+    boundary_ids: frozenset[int] = frozenset()
     client: str = ""
     priority: int = 0
     timeout: float | None = None
@@ -129,7 +129,7 @@ class Sequence:
         capacity: tokens that the sequence may grow to.
         arrival: its place among all that were asked, which decides who is before whom.
         deadline: when it ends at the latest, by the engine's clock.
-        boundaries: the request's, and the prompt's end.
+        boundaries: places, in tokens before them, where messages of the prompt begin, and its end.
         snapshot_pages: logical pages whose window is kept for prompts that begin likewise.
         num_stored: tokens whose keys and values are in the pages.
         nodes: of the prefix cache, one for each whole page.
@@ -142,6 +142,7 @@ class Sequence:
         logits: [1 + drafts, vocabulary] after the last token and after each draft, while the next
             token is not chosen yet.
         num_cached: tokens of the prompt that were known when it began.
+        is_at_boundary: a message has begun since its window was last kept.
         num_restored: pages read from disk for it.
         num_reported: tokens of the prompt whose computing, or score, was told.
         is_paused: it makes no tokens for now.
@@ -166,6 +167,7 @@ class Sequence:
     drafts: tuple[int, ...] = ()
     logits: Float32 | None = None
     num_cached: int | None = None
+    is_at_boundary: bool = False
     num_restored: int = 0
     num_reported: int = 0
     is_paused: bool = False
