@@ -446,6 +446,7 @@ def test_a_process_ends_in_the_middle_of_answers_without_a_word(ending: str, cod
 def test_ctrl_c_comes_at_once_and_more_of_it_does_no_harm() -> None:
     script = """
         try:
+            os.write(1, b"trying\\n")
             while True:
                 list(service.stream(ask))
         except KeyboardInterrupt:
@@ -454,6 +455,7 @@ def test_ctrl_c_comes_at_once_and_more_of_it_does_no_harm() -> None:
     with running(script) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "reading\n"
+        assert process.stdout.readline() == "trying\n"
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "stopped\n"
         out, err = process.communicate()
