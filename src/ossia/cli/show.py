@@ -119,16 +119,18 @@ def _print(shown: Shown) -> None:
     lines["speed"] = _speed(shown.facts, shown.speed)
     screen.list(lines)
     rows = shown.memory
-    screen.write(f"\n{'context':>9} {'KV cache':>9} {'+ weights':>9}\n")
+    screen.write(f"\n{'context':>8}{'KV cache':>9}{'+ weights':>10}{'at once':>8}\n")
     largest = max(row.context for row in rows if row.fits)
     for row in rows:
-        note = "  most here" if row.context == largest else "" if row.fits else "  too much"
+        note = " most" if row.context == largest else ""
+        at_once = row.num_at_once if row.fits else "none"
         screen.write(
-            f"{row.context:>9,} {size(row.kv_bytes):>9} {size(row.total_bytes):>9}{note}\n"
+            f"{row.context:>8,}{size(row.kv_bytes):>9}{size(row.total_bytes):>10}{at_once:>8}{note}\n"
         )
     screen.say(
         "\nWeights are mapped from their files. Without --context, ossia run makes room for as "
-        "many tokens as fit in half of the memory that is free beside the weights.",
+        "many tokens as fit in half of the memory that is free beside the weights. At once: so many "
+        "conversations of that length go on at the same time in it.",
         dim=True,
     )
 
