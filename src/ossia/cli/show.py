@@ -123,9 +123,9 @@ def _print(shown: Shown) -> None:
     largest = max(row.context for row in rows if row.fits)
     for row in rows:
         note = " most" if row.context == largest else ""
-        at_once = row.num_at_once if row.fits else "none"
+        once = row.num_at_once if row.fits else "none"
         screen.write(
-            f"{row.context:>8,}{size(row.kv_bytes):>9}{size(row.total_bytes):>10}{at_once:>8}{note}\n"
+            f"{row.context:>8,}{size(row.kv_bytes):>9}{size(row.total_bytes):>10}{once:>8}{note}\n"
         )
     screen.say(
         "\nWeights are mapped from their files. Without --context, ossia run makes room for as "
