@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ossia.base.errors import BackendError, InputError, OssiaError, ResourceError, TokenizerError
+from ossia.base.errors import (
+    BackendError,
+    ContextError,
+    InputError,
+    OssiaError,
+    ResourceError,
+    TokenizerError,
+)
 from ossia.chat import (
     ChatModel,
     Demands,
@@ -265,6 +272,7 @@ def test_a_conversation_longer_than_the_context_fails_in_words(model) -> None:
     events = list(model.respond((User("word " * 500),)))
     assert len(events) == 1
     assert isinstance(events[0], Failed)
+    assert isinstance(events[0].error, ContextError)
     assert "tokens long and the context holds 2048" in events[0].message
     assert_frees_everything(model)
 

@@ -4,7 +4,8 @@
     ├── InputError              what the user gave cannot be used; exit code 2
     │   ├── CheckpointError     a model's files are missing, broken, or of another model
     │   ├── TokenizerError      a vocabulary is missing, broken, or lacks a needed token
-    │   └── ConversationError   messages that the harmony format cannot express
+    │   ├── ConversationError   messages that the harmony format cannot express
+    │   └── ContextError        a prompt that leaves no room for an answer in the context
     ├── ResourceError           not enough disk, memory or address space; exit code 2
     │   └── BusyError           too many requests wait already; the same one may work later
     └── BackendError            no way to compute on this machine as asked; exit code 2
@@ -36,6 +37,10 @@ class TokenizerError(InputError):
 
 class ConversationError(InputError):
     """A conversation that the harmony format cannot express."""
+
+
+class ContextError(InputError):
+    """A prompt that is as long as the model's context, or longer."""
 
 
 class ResourceError(OssiaError):

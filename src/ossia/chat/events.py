@@ -38,10 +38,30 @@ class Reasoning:
 
 
 @dataclass(frozen=True)
+class ScoredToken:
+    """A token of what the model says to the user, with what it expected in its place.
+
+    Attributes:
+        spelling: its bytes, which need not be whole characters.
+        logprob: natural logarithm of its probability, before any rule of sampling.
+        top: the likeliest tokens in its place with theirs, likeliest first.
+    """
+
+    spelling: bytes
+    logprob: float
+    top: tuple[tuple[bytes, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class Text:
-    """A piece of what the model says to the user."""
+    """A piece of what the model says to the user.
+
+    Attributes:
+        tokens: those that begin in it, where ``Settings.num_logprobs`` asks for them.
+    """
 
     text: str
+    tokens: tuple[ScoredToken, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The event as plain JSON types."""
@@ -56,16 +76,19 @@ class Citation:
         text: as the model wrote it, such as ``【3†L12-L15】``.
         cursor: the number of the page that the browser tool showed.
         first_line, last_line: of that page.
+        tokens: see ``Text``.
     """
 
     text: str
     cursor: int
     first_line: int
     last_line: int
+    tokens: tuple[ScoredToken, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The event as plain JSON types."""
-        return {"type": "citation", **asdict(self)}
+        lines = {"first_line": self.first_line, "last_line": self.last_line}
+        return {"type": "citation", "text": self.text, "cursor": self.cursor, **lines}
 
 
 @dataclass(frozen=True)

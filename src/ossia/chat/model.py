@@ -41,6 +41,8 @@ class Settings:
     Attributes:
         seed: None draws one, which ``Done`` reports.
         max_tokens: reasoning included; None is up to the context.
+        num_logprobs: likeliest tokens that come with each token of ``Text``, 0 for its own only;
+            None is off.
 
     Raises:
         InputError: a value is out of its range.
@@ -56,9 +58,15 @@ class Settings:
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
     logit_bias: tuple[tuple[int, float], ...] = ()
+    num_logprobs: int | None = None
 
     def __post_init__(self) -> None:
-        Request((0,), self.sampling(seed=self.seed or 0), max_tokens=self.max_tokens)
+        Request(
+            (0,),
+            self.sampling(seed=self.seed or 0),
+            max_tokens=self.max_tokens,
+            num_logprobs=self.num_logprobs,
+        )
 
     def sampling(self, seed: int) -> Sampling:
         """How the engine is to choose tokens, with a seed that is drawn already."""
@@ -219,6 +227,7 @@ class ChatModel:
             client=terms.client,
             priority=terms.priority,
             timeout=terms.timeout,
+            num_logprobs=settings.num_logprobs,
         )
 
     def _constraint(self, messages: Sequence[Message], demands: Demands) -> Constraint | None:

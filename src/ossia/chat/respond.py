@@ -17,11 +17,13 @@ from ossia.chat.events import (
     Prefill,
     Reason,
     Reasoning,
+    ScoredToken,
     Text,
     Timings,
     ToolCall,
     Usage,
 )
+from ossia.chat.scores import Scores
 from ossia.chat.stops import StopStrings
 from ossia.engine import End, Finish, Output, Request, Service, Token
 from ossia.engine import Prefill as EnginePrefill
@@ -75,6 +77,7 @@ class Answer:
         self._num_reasoning = 0
         self._stops = StopStrings(stop)
         self._citations = CitationReader()
+        self._scores = Scores(tokenizer)
         self._num_given = 0  # characters of the message under way that passed the stop strings
         self._end: End | None = None
 
@@ -86,8 +89,8 @@ class Answer:
     def take(self, output: Output) -> Iterator[Event]:
         """The events that one more output makes certain."""
         match output:
-            case Token(token_id):
-                yield from self._feed(token_id)
+            case Token():
+                yield from self._feed(output)
             case EnginePrefill(num_done, num_tokens):
                 yield Prefill(num_done, num_tokens)
             case End():
@@ -118,11 +121,13 @@ class Answer:
             stop_string=self._stops.found,
         )
 
-    def _feed(self, token_id: int) -> Iterator[Event]:
+    def _feed(self, token: Token) -> Iterator[Event]:
         self._clock.tick()
         was_reasoning, num_messages = _is_reasoning(self._parser), len(self._parser.messages)
-        deltas = self._parser.feed(token_id)
+        deltas = self._parser.feed(token.token_id)
         self._num_reasoning += was_reasoning and _is_reasoning(self._parser)
+        if _is_saying(self._parser):
+            self._scores.add(token, "".join(delta.text for delta in deltas))
         yield from self._events(deltas)
         if len(self._parser.messages) > num_messages:
             yield from self._end_message()
@@ -155,15 +160,17 @@ class Answer:
     def _say(self, text: str) -> Iterator[Event]:
         self._num_given += len(text)
         for part in self._citations.feed(text):
-            yield _citation(part) if isinstance(part, Mark) else Text(part)
+            tokens = self._scores.take(part.text if isinstance(part, Mark) else part)
+            yield _citation(part, tokens) if isinstance(part, Mark) else Text(part, tokens)
 
     def _end_message(self) -> Iterator[Event]:
         """Gives out what was held; where a stop string was found nothing is."""
         yield from self._say(self._stops.finish())
         if rest := self._citations.finish():
-            yield Text(rest)
+            yield Text(rest, self._scores.take(rest))
         if self._stops.found is None:
             self._num_given = 0
+        self._scores.clear()
 
 
 _CUT = {
@@ -196,5 +203,10 @@ def _is_reasoning(parser: Parser) -> bool:
     return parser.channel is Channel.ANALYSIS and parser.recipient is None
 
 
-def _citation(mark: Mark) -> Citation:
-    return Citation(mark.text, mark.cursor, mark.first_line, mark.last_line)
+def _is_saying(parser: Parser) -> bool:
+    """Whether the text under way is for the user."""
+    return parser.channel not in (None, Channel.ANALYSIS) and parser.recipient is None
+
+
+def _citation(mark: Mark, tokens: tuple[ScoredToken, ...]) -> Citation:
+    return Citation(mark.text, mark.cursor, mark.first_line, mark.last_line, tokens)

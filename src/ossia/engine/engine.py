@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import accumulate, zip_longest
 
-from ossia.base.errors import InputError
+from ossia.base.errors import ContextError, InputError
 from ossia.engine.batching import make_batch, wanted_rows
 from ossia.engine.choice import failing_alone, is_ready, next_token, scores, take_forced
 from ossia.engine.disk_cache import DiskCache
@@ -342,7 +342,7 @@ class Engine:
         if num_prompt == 0:
             raise InputError("the prompt is empty; the engine needs at least one token")
         if num_prompt >= self.context:
-            raise InputError(
+            raise ContextError(
                 f"the conversation is {num_prompt} tokens long and the context holds "
                 f"{self.context}, which leaves no room for an answer; shorten it, or load the "
                 "model with a larger context (--context)"
