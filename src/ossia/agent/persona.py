@@ -9,6 +9,7 @@ from ossia import hub
 from ossia.agent.transcript import Transcript
 from ossia.base.errors import InputError
 from ossia.chat import Settings
+from ossia.chat.model import FOR_PROGRAMS
 from ossia.harmony import Effort
 from ossia.hub import Persona
 from ossia.hub.personas import find_persona, path_of
@@ -52,8 +53,8 @@ def opening(persona: Persona) -> Transcript:
 
 
 def _settings(persona: Persona) -> Settings:
-    defaults = {each.name: getattr(Settings(), each.name) for each in fields(Settings)}
-    known = {name: value for name, value in defaults.items() if value != ()}  # numbers alone
+    names = [each.name for each in fields(Settings) if each.name not in FOR_PROGRAMS]
+    known = {name: getattr(Settings(), name) for name in names}
     values: dict[str, int | float] = {}
     for name, value in persona.settings.items():
         if name not in known:

@@ -4,12 +4,12 @@ Knows the file of a conversation; does not know who types or who answers. It is 
 
     {"format": "ossia-chat", "version": 1, "effort": "medium", "instructions": null,
      "settings": {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "seed": null,
-                  "max_tokens": null},
+                  "max_tokens": null, ...},
      "messages": [{"role": "user", "text": "..."},
                   {"role": "assistant", "channel": "final", "text": "..."}]}
 
-Every key must be there and no other may be. Files come from anywhere: each is read within bounds
-and checked value by value.
+Every key must be there, but for settings, and no other may be. Files come from anywhere: each is
+read within bounds and checked value by value.
 """
 
 import errno
@@ -208,15 +208,28 @@ def _message(value: Any) -> User | Assistant:
 
 
 def _settings(values: Any) -> Settings:
-    _expect_keys("settings", values, {field.name for field in fields(Settings)})
-    checked: dict[str, Any] = {}
-    for name, value in values.items():
-        default = getattr(Settings(), name)
-        fits = type(value) is int or (isinstance(default, float) and type(value) is float)
-        if not fits and not (value is None and default is None):
-            raise TypeError(f"the setting {name} is {value!r:.40}")
-        checked[name] = float(value) if isinstance(default, float) else value
-    return Settings(**checked)
+    """Settings that came later than a file are as they are by default."""
+    names = {field.name for field in fields(Settings)}
+    if not isinstance(values, dict) or not values.keys() <= names:
+        raise ValueError(f"settings may have the keys {', '.join(sorted(names))}")
+    return Settings(**{name: _setting(name, value) for name, value in values.items()})
+
+
+def _setting(name: str, value: Any) -> Any:
+    default = getattr(Settings(), name)
+    if isinstance(default, tuple) and isinstance(value, list):
+        pairs = [pair for pair in value if isinstance(pair, list) and len(pair) == 2]
+        if len(pairs) == len(value) and all(_is_number(part) for pair in pairs for part in pair):
+            return tuple((int(token_id), float(bias)) for token_id, bias in pairs)
+    elif type(value) is int or (isinstance(default, float) and type(value) is float):
+        return float(value) if isinstance(default, float) else value
+    elif value is None and default is None:
+        return None
+    raise TypeError(f"the setting {name} is {value!r:.40}")
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float)
 
 
 def _expect_keys(what: str, values: Any, keys: set[str]) -> None:

@@ -74,6 +74,10 @@ class Settings:
         return Sampling(seed=seed, **{name: getattr(self, name) for name in names})
 
 
+FOR_PROGRAMS = frozenset(["logit_bias", "num_logprobs"])
+"""Settings that programs make and nobody types."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """On what terms a request is served beside others; see ``engine.Request``.

@@ -129,8 +129,8 @@ def _print(shown: Shown) -> None:
         )
     screen.say(
         "\nWeights are mapped from their files. Without --context, ossia run makes room for as "
-        "many tokens as fit in half of the memory that is free beside the weights. At once: so many "
-        "conversations of that length go on at the same time in it.",
+        "many tokens as fit in half of the memory that is free beside the weights. At once: so "
+        "many conversations of that length go on at the same time in it.",
         dim=True,
     )
 

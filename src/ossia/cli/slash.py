@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ossia.agent import load, place, save, saved_names
 from ossia.base.errors import InputError
 from ossia.chat import Settings
+from ossia.chat.model import FOR_PROGRAMS
 from ossia.cli.choice import choose, nearest
 from ossia.cli.facts import counted, facts_lines, facts_of
 from ossia.cli.terminal import output, printable
@@ -112,6 +113,7 @@ def _settings_of(talk: "Talk") -> dict[str, str]:
         "verbose": talk.display.is_verbose,
     }
     settings = asdict(talk.transcript.settings)
+    settings = {name: value for name, value in settings.items() if name not in FOR_PROGRAMS}
     unset = {"seed": "drawn anew for each answer", "max_tokens": "up to the context"}
     return {name: str(unset[name] if v is None else v) for name, v in settings.items()} | {
         name: "on" if is_on else "off" for name, is_on in switches.items()
