@@ -11,8 +11,8 @@ Long prompt: while streams answer, a prompt of thousands of tokens comes; the ti
 tokens until its first token is compared with the time just before.
 
 Second turn: a long prompt is answered, then asked again with the answer and a new question, and
-once more with another text in the answer's place, as when its reasoning was dropped; at last, with
-``--disk``, after a restart. Time to first token is compared with the first turn's.
+once more with another text in the answer's place, as when its reasoning was dropped; at last by a
+new engine, after a restart. Time to first token is compared with the first turn's.
 
 The memory's bandwidth is probed between all parts.
 """
@@ -22,6 +22,7 @@ import asyncio
 import itertools
 import json
 import statistics
+import tempfile
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass, field
@@ -31,7 +32,8 @@ import numpy as np
 
 from ossia import hub
 from ossia.checkpoint import open_checkpoint
-from ossia.engine import Engine, Request, Sampling, Token
+from ossia.engine import End, Engine, Request, Sampling, Token
+from ossia.engine.disk_cache import DiskCache
 from ossia.engine.service import Service
 from ossia.model import Config, prepare_params
 from ossia.ops.cpu import start as start_kernels
@@ -125,10 +127,18 @@ class Bench:
         start_kernels()
         self.probe = probe_memory()
 
-    def service(self) -> Service:
-        """A new engine."""
+    def service(self, folder: Path | None = None) -> Service:
+        """A new engine, whose pages survive in a folder."""
+        disk = DiskCache(folder, 10**10, "load") if folder else None
         return Service(
-            Engine(self.params, self.config, self.ops, self.context, kv_bytes=self.kv_bytes)
+            Engine(
+                self.params,
+                self.config,
+                self.ops,
+                self.context,
+                kv_bytes=self.kv_bytes,
+                disk=disk,
+            )
         )
 
     def prompt(self, length: int) -> tuple[int, ...]:
@@ -254,28 +264,33 @@ def gaps_between(line: Timeline, start: float, end: float) -> list[float]:
     return [after - before for before, after in pairs if start <= before and after <= end]
 
 
-async def turns(bench: Bench, service: Service, length: int) -> Turns:
-    """Measures a second turn."""
-    seconds, cached = {}, {}
-    prompt = bench.prompt(length)
+async def turns(bench: Bench, folder: Path, length: int) -> Turns:
+    """Measures a second turn: at once, without the reasoning, and after a restart."""
+    found = Turns(length, {}, {})
+    prompt, question = bench.prompt(length), bench.prompt(24)
+    service = bench.service(folder)
+    answer = await ask(service, prompt, "first", found)
+    second = (*prompt, *answer, *question)
+    await ask(service, second, "second", found)
+    await ask(service, (*prompt, *answer[8:], *question[::-1]), "reasoning dropped", found)
+    await service.aclose()
+    service = bench.service(folder)
+    await ask(service, (*second, *question), "after a restart", found)
+    await service.aclose()
+    return found
 
-    async def ask(name: str, ids: tuple[int, ...]) -> list[int]:
-        asked, made = time.perf_counter(), []
-        stream = service.astream(Request(ids, Sampling(seed=1), max_tokens=24))
-        async for output in stream:
-            if isinstance(output, Token):
-                if not made:
-                    seconds[name] = time.perf_counter() - asked
-                made.append(output.token_id)
-            elif hasattr(output, "num_cached"):
-                cached[name] = output.num_cached
-        return made
 
-    answer = await ask("first", prompt)
-    question = bench.prompt(24)
-    await ask("second", (*prompt, *answer, *question))
-    await ask("reasoning dropped", (*prompt, *answer[8:], *question[::-1]))
-    return Turns(length, seconds, cached)
+async def ask(service: Service, ids: tuple[int, ...], name: str, found: Turns) -> list[int]:
+    """The answer to a prompt; when it began is noted."""
+    asked, made = time.perf_counter(), []
+    async for output in service.astream(Request(ids, Sampling(seed=1), max_tokens=24)):
+        if isinstance(output, Token):
+            if not made:
+                found.seconds[name] = time.perf_counter() - asked
+            made.append(output.token_id)
+        elif isinstance(output, End):
+            found.cached[name] = output.num_cached
+    return made
 
 
 async def measure(bench: Bench, options: argparse.Namespace) -> AsyncIterator[object]:
@@ -287,9 +302,8 @@ async def measure(bench: Bench, options: argparse.Namespace) -> AsyncIterator[ob
     yield await long_prompt(bench, service, max(options.streams), options.long)
     yield await long_prompt(bench, service, 1, options.long)
     await service.aclose()
-    service = bench.service()
-    yield await turns(bench, service, options.long)
-    await service.aclose()
+    with tempfile.TemporaryDirectory() as folder:
+        yield await turns(bench, Path(folder), options.long)
 
 
 def words(part: object) -> str:
