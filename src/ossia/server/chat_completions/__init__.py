@@ -1,0 +1,1 @@
+"""OpenAI's Chat Completions: messages in, one message out, as a whole or in chunks."""
