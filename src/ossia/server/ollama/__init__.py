@@ -1,0 +1,1 @@
+"""Ollama's interface: chat, generate, and the models of this machine."""
