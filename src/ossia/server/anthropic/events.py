@@ -163,7 +163,7 @@ def whole(events: Iterable[_Wire]) -> _Wire:
     for event in events:
         match event:
             case {"type": "message_start", "message": begun}:
-                message = begun
+                message = {**begun, "content": []}
             case {"type": "content_block_start", "content_block": block}:
                 message["content"].append(dict(block))
                 parts = []
