@@ -16,11 +16,10 @@ from pathlib import Path
 from ossia.base import settings
 from ossia.base.errors import InputError
 from ossia.hub.names import HubName, parse
+from ossia.hub.quantizations import is_of, label_of, whole_files
 
 _INDEX = "model.safetensors.index.json"
 _MAX_BYTES = 1 << 24
-_PART = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
-_LABEL = re.compile(r"[-_.]((?:UD-)?I?Q\d\w*|B?F16|F32|MXFP4\w*)$", re.IGNORECASE)
 _DIGEST = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -57,19 +56,17 @@ def _quantized(name: HubName, folder: Path) -> Iterator[tuple[HubName, Path]]:
     """The GGUF files of a repository, each by the quantisation that its own name ends with."""
     found = _ggufs(folder)
     for path in found:
-        whole = _PART.fullmatch(path.name)
-        label = _LABEL.search(whole[1] if whole else path.stem)
-        if len(found) > 1 and label and quantized_file(folder, label[1]) == path:
-            yield replace(name, quantization=label[1]), path
+        label = label_of(path.name)
+        if len(found) > 1 and label and quantized_file(folder, label) == path:
+            yield replace(name, quantization=label), path
         elif len(found) == 1:
             yield name, path
 
 
 def quantized_file(folder: Path, quantization: str) -> Path | None:
     """The GGUF file of a quantisation, or the first part of it if all parts are there."""
-    word = re.compile(rf"(?<![a-z0-9]){re.escape(quantization.lower())}(?![a-z0-9])")
     for path in _ggufs(folder):
-        if word.search(path.relative_to(folder).as_posix().lower()):
+        if is_of(path.relative_to(folder).as_posix(), quantization):
             return path
     return None
 
@@ -118,17 +115,8 @@ def _has_safetensors(folder: Path) -> bool:
 
 def _ggufs(folder: Path) -> list[Path]:
     """GGUF files below a folder: whole ones, and the first part of those that have every part."""
-    found = []
-    for path in sorted(folder.rglob("*.gguf")):
-        if not path.exists():
-            continue  # a link whose blob is missing
-        if (part := _PART.fullmatch(path.name)) is None:
-            found.append(path)
-        elif part[2] == "00001":
-            names = (f"{part[1]}-{n:05}-of-{part[3]}.gguf" for n in range(1, int(part[3]) + 1))
-            if all((path.parent / name).exists() for name in names):
-                found.append(path)
-    return found
+    there = [path for path in folder.rglob("*.gguf") if path.exists()]  # no link without its blob
+    return [folder / path for path in whole_files(p.relative_to(folder).as_posix() for p in there)]
 
 
 def _read_object(path: Path) -> dict[str, object]:
