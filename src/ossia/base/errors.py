@@ -8,7 +8,8 @@
     │   └── ContextError        a prompt that leaves no room for an answer in the context
     ├── ResourceError           not enough disk, memory or address space; exit code 2
     │   └── BusyError           too many requests wait already; the same one may work later
-    └── BackendError            no way to compute on this machine as asked; exit code 2
+    ├── BackendError            no way to compute on this machine as asked; exit code 2
+    └── NetworkError            a hub cannot be reached, or sends what is wrong; exit code 1
 
 A message is one or two lines, written for the person at the keyboard: the command line prints it
 as it is and nothing else. Model output never raises.
@@ -57,3 +58,7 @@ class BackendError(OssiaError):
     """No backend or instruction set of this machine can do what was asked."""
 
     exit_code = 2
+
+
+class NetworkError(OssiaError):
+    """A hub cannot be reached or sends what is wrong, or the network is forbidden."""

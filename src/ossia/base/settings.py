@@ -96,9 +96,46 @@ def hugging_face_cache() -> Path:
     """
     if value := os.environ.get("HF_HUB_CACHE"):
         return _expand(value)
-    if value := os.environ.get("HF_HOME"):
-        return _expand(value) / "hub"
-    return _expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface" / "hub"
+    return _hugging_face_home() / "hub"
+
+
+def hugging_face_endpoint() -> str:
+    """HF_ENDPOINT: the hub to pull from, such as a mirror, instead of https://huggingface.co.
+
+    Raises:
+        InputError: it is no http or https address; plain http is used only where it says so.
+    """
+    value = os.environ.get("HF_ENDPOINT", "").strip().rstrip("/") or "https://huggingface.co"
+    if re.fullmatch(r"https?://[^\s/?#@\\]+(/[\w./-]*)?", value, re.ASCII):
+        return value
+    raise InputError(
+        f"HF_ENDPOINT is {value!r:.80}; expected an address such as https://huggingface.co"
+    )
+
+
+def hugging_face_token() -> str | None:
+    """HF_TOKEN: who you are to the hub, for gated models; else the file that ``hf auth login``
+    wrote, which is ``token`` in HF_HOME, or HF_TOKEN_PATH.
+
+    Raises:
+        InputError: it has characters that no token has.
+    """
+    value = os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN")
+    if not value:
+        path = os.environ.get("HF_TOKEN_PATH")
+        try:
+            value = (_expand(path) if path else _hugging_face_home() / "token").read_text("utf-8")
+        except (OSError, ValueError):
+            return None
+    if re.fullmatch(r"[!-~]*", value := value.strip()):
+        return value or None
+    raise InputError("HF_TOKEN, or the file of hf auth login, has characters that no token has")
+
+
+def is_offline() -> bool:
+    """OSSIA_OFFLINE: whether the network is forbidden altogether; HF_HUB_OFFLINE says the same."""
+    values = (os.environ.get(name, "") for name in ("OSSIA_OFFLINE", "HF_HUB_OFFLINE"))
+    return any(value.lower() not in ("", "0", "no", "off", "false") for value in values)
 
 
 def is_debug() -> bool:
@@ -114,6 +151,12 @@ def is_color_refused() -> bool:
 def is_dumb_terminal() -> bool:
     """TERM: whether the terminal can only print, line after line, or is not known at all."""
     return os.environ.get("TERM", "") in ("", "dumb", "unknown")
+
+
+def _hugging_face_home() -> Path:
+    if value := os.environ.get("HF_HOME"):
+        return _expand(value)
+    return _expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
 
 
 def _expand(value: str) -> Path:
