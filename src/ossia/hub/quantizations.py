@@ -47,5 +47,5 @@ def is_read(label: str) -> bool:
 
 def is_of(path: str, quantization: str) -> bool:
     """Whether a path has a quantisation as a word in it, in capitals or not."""
-    word = rf"(?<![a-z0-9]){re.escape(quantization.lower())}(?![a-z0-9])"
+    word = rf"(?<![a-z0-9]){re.escape(quantization.lower())}(?![a-z0-9_])"
     return re.search(word, path.lower()) is not None
