@@ -25,7 +25,7 @@ from ossia.server.conversation import Conversation
 from ossia.server.ollama import schema
 from ossia.server.recall import Recall
 
-_SETTINGS = {
+SETTINGS = {
     "temperature": "temperature",
     "top_p": "top_p",
     "top_k": "top_k",
@@ -134,7 +134,7 @@ def settings_of(options: schema.Options | None, base: Settings) -> Settings:
     """
     given = {
         ours: value
-        for theirs, ours in _SETTINGS.items()
+        for theirs, ours in SETTINGS.items()
         if options is not None and (value := getattr(options, theirs)) is not None
     }
     if (top_k := given.get("top_k")) is not None:
@@ -155,7 +155,7 @@ def persona_settings(parameters: dict[str, object]) -> dict[str, int | float]:
     if parameters.get("stop"):
         raise InputError("parameters.stop: a persona keeps no stop strings; send them as options")
     found: dict[str, int | float] = {}
-    for theirs, ours in _SETTINGS.items():
+    for theirs, ours in SETTINGS.items():
         value = parameters.get(theirs)
         if value is None:
             continue
