@@ -5,6 +5,7 @@ Source: OpenAI's API reference, with what clients of other servers send beside i
 named are left.
 """
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,8 +61,10 @@ class SamplingFields(Part):
         """The strings that end the answer."""
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
 
-    def settings(self, max_tokens: int | None, num_logprobs: int | None) -> Settings:
-        """How tokens are chosen.
+    def settings(
+        self, usual: Settings, max_tokens: int | None, num_logprobs: int | None
+    ) -> Settings:
+        """How tokens are chosen: as is usual, but for what the request says.
 
         Raises:
             RequestError: a bias is none.
@@ -69,18 +72,18 @@ class SamplingFields(Part):
         given = {
             "temperature": self.temperature,
             "top_p": self.top_p,
-            "top_k": None if self.top_k == -1 else self.top_k,  # vLLM's word for off
+            "top_k": 0 if self.top_k == -1 else self.top_k,  # vLLM's word for off
             "min_p": self.min_p,
             "seed": None if self.seed is None else self.seed % 2**64,
             "max_tokens": max_tokens,
             "repetition_penalty": self.repetition_penalty,
             "presence_penalty": self.presence_penalty,
             "frequency_penalty": self.frequency_penalty,
-            "logit_bias": _biases(self.logit_bias or {}),
+            "logit_bias": _biases(self.logit_bias) if self.logit_bias else None,
             "num_logprobs": num_logprobs,
         }
         chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        return Settings(**chosen)
+        return replace(usual, **chosen)
 
     def terms(self, client: str) -> Terms:
         """Whose request it is: as it says itself, else the client that the server knows."""

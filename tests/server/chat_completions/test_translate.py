@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from ossia.agent.persona import PLAIN, opening
+from ossia.agent.transcript import Transcript
 from ossia.chat import Demands, NamedTool, Settings, Terms, ToolChoice
 from ossia.harmony import (
     Assistant,
@@ -17,6 +19,7 @@ from ossia.harmony import (
     ToolResult,
     User,
 )
+from ossia.hub import Persona
 from ossia.server.chat_completions.schema import ChatCompletionRequest
 from ossia.server.chat_completions.translate import Translated, translate
 from ossia.server.errors import RequestError
@@ -25,6 +28,7 @@ from ossia.server.validation import validated
 
 TODAY = "2026-01-01"
 HI = [{"role": "user", "content": "Hi"}]
+NOBODY = opening(PLAIN)
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 
 
@@ -40,10 +44,10 @@ def call(call_id: str, name: str, arguments: Any = "{}") -> dict[str, Any]:
     }
 
 
-def read(recall: Recall | None = None, **fields: Any) -> Translated:
+def read(recall: Recall | None = None, persona: Transcript = NOBODY, **fields: Any) -> Translated:
     body = {"model": "nano", "messages": HI} | fields
     request = validated(ChatCompletionRequest, json.loads(json.dumps(body)))
-    return translate(request, TODAY, recall or Recall())
+    return translate(request, TODAY, persona, recall or Recall())
 
 
 def test_the_least_request_asks_with_the_models_own_settings() -> None:
@@ -229,6 +233,16 @@ def test_forms_of_the_answer() -> None:
     found = read(response_format={"type": "json_object"}).asked
     assert found.messages[1] == Developer(None, (), ResponseFormat("object", {"type": "object"}))
     assert read(response_format={"type": "text"}).asked == read().asked
+
+
+def test_a_persona_speaks_where_the_request_does_not() -> None:
+    persona = opening(Persona("nano", "Arr.", "high", {"temperature": 0.5, "top_p": 0.9}))
+    found = read(persona=persona, top_p=0.8).asked
+    assert found.messages[:2] == (System(Effort.HIGH, TODAY), Developer("Arr."))
+    assert found.settings == Settings(temperature=0.5, top_p=0.8)
+    messages = [*HI, {"role": "system", "content": "Be kind."}]
+    found = read(persona=persona, messages=messages, reasoning_effort="low").asked
+    assert found.messages == (System(Effort.LOW, TODAY), User("Hi"), Developer("Be kind."))
 
 
 def test_a_result_without_its_call_is_refused() -> None:

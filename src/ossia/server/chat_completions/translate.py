@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from ossia.agent.transcript import Transcript
 from ossia.chat import Demands, NamedTool, Settings, ToolChoice
 from ossia.harmony import Effort, ResponseFormat, ToolNames
 from ossia.harmony import Tool as HarmonyTool
@@ -49,11 +50,17 @@ class Translated:
 
 
 def translate(
-    request: ChatCompletionRequest, today: str, recall: Recall, client: str = ""
+    request: ChatCompletionRequest,
+    today: str | None,
+    persona: Transcript,
+    recall: Recall,
+    client: str = "",
 ) -> Translated:
     """All that a request asks for.
 
     Args:
+        today: the date that the model is told.
+        persona: what the model's name stands for, where the request says nothing else.
         client: whose request it is, where it does not say itself.
 
     Raises:
@@ -64,8 +71,10 @@ def translate(
     functions, warnings = _functions(request.tools or [])
     names = ToolNames(function.name for function in functions)
     choice, offered, more = _choice(request.tool_choice, functions, names)
-    effort = request.reasoning_effort or "medium"
+    effort = request.reasoning_effort or persona.effort
     talk = Conversation(names)
+    if persona.instructions is not None and not any(map(_is_instruction, request.messages)):
+        talk.instruct(persona.instructions)
     for index, message in enumerate(request.messages):
         _say(talk, message, f"messages[{index}]", recall)
     tools = tuple(
@@ -81,7 +90,7 @@ def translate(
         reasoning_limit=0 if effort == "none" else None,
         stop=request.stops,
     )
-    asked = Asked(messages, _settings(request), demands, request.terms(client))
+    asked = Asked(messages, _settings(request, persona.settings), demands, request.terms(client))
     return Translated(asked, names, (*warnings, *more))
 
 
@@ -161,6 +170,10 @@ def _allowed(allowed: list[Any], functions: list[FunctionTool]) -> list[Function
 
 
 # ------------------------------------------------------------------ messages
+
+
+def _is_instruction(message: Message) -> bool:
+    return message.role in ("system", "developer")
 
 
 def _say(talk: Conversation, message: Message, where: str, recall: Recall) -> None:
@@ -253,8 +266,9 @@ def _response_format(request: ChatCompletionRequest) -> ResponseFormat | None:
     return ResponseFormat(told.name, schema, told.description or "")
 
 
-def _settings(request: ChatCompletionRequest) -> Settings:
+def _settings(request: ChatCompletionRequest, usual: Settings) -> Settings:
     if request.top_logprobs is not None and not request.logprobs:
         raise wrong("top_logprobs", "expected logprobs to be true")
     num_logprobs = (request.top_logprobs or 0) if request.logprobs else None
-    return request.settings(request.max_completion_tokens or request.max_tokens, num_logprobs)
+    max_tokens = request.max_completion_tokens or request.max_tokens
+    return request.settings(usual, max_tokens, num_logprobs)

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ossia.chat import Settings
 from ossia.engine import Request
 from ossia.harmony import stop_token_ids
 from ossia.harmony.special import END_OF_TEXT, START
@@ -52,7 +53,7 @@ def translate(
     echo = bool(request.echo)
     if max_tokens == 0 and not echo:
         raise wrong("max_tokens", "0 leaves nothing to say without echo; expected at least 1")
-    settings = request.settings(max(max_tokens, 1), request.logprobs)
+    settings = request.settings(Settings(), max(max_tokens, 1), request.logprobs)
     terms = request.terms(client)
     seed = secrets.randbits(32) if settings.seed is None else settings.seed
     asked = Request(
