@@ -7,6 +7,7 @@ import pytest
 from anthropic.lib.streaming._messages import accumulate_event
 from tests.server.anthropic.stream import check_message, check_stream
 
+from ossia.agent import Transcript
 from ossia.chat import ChatModel, Done, Event, Prefill, Reasoning, Settings, Text, ToolCall
 from ossia.server.anthropic import schema
 from ossia.server.anthropic.events import MessageEvents, whole
@@ -43,7 +44,7 @@ def answer(model: ChatModel, **fields: Any) -> tuple[MessageEvents, list[dict[st
             **fields,
         }
     )
-    translation = translate(request, "2026-01-01", Recall())
+    translation = translate(request, "2026-01-01", Transcript(), Recall())
     asked = translation.asked
     events = list(model.respond(asked.messages, asked.settings, asked.demands))
     done = events[-1]
@@ -142,7 +143,7 @@ def made(*events: Event, **fields: Any) -> list[dict[str, Any]]:
     """What events become that nano gives rarely, without what comes first."""
     body = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "?"}]}
     request = schema.MessageRequest.model_validate({**body, **fields})
-    writer = MessageEvents("m", translate(request, None, Recall()), 1)
+    writer = MessageEvents("m", translate(request, None, Transcript(), Recall()), 1)
     return [wire for event in events for wire in writer.take(event)]
 
 
@@ -173,4 +174,6 @@ def test_a_cut_by_the_context_is_told_from_one_by_max_tokens(nano: ChatModel) ->
 
 def translate_hi() -> Any:
     body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
-    return translate(schema.CountRequest.model_validate(body), None, Recall()).asked.messages
+    return translate(
+        schema.CountRequest.model_validate(body), None, Transcript(), Recall()
+    ).asked.messages

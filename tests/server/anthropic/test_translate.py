@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from ossia.agent import Transcript
 from ossia.base.errors import ConversationError, InputError
 from ossia.chat import NamedTool, Settings, ToolChoice
 from ossia.harmony import (
@@ -28,11 +29,20 @@ USE = {"type": "tool_use", "id": "toolu_1", "name": "add", "input": {"a": 27, "b
 RESULT = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "85"}
 
 
-def ask(*messages: Any, recall: Recall | None = None, **fields: Any) -> Translation:
+PIRATE = Transcript(
+    effort=Effort.HIGH, instructions="Arr.", settings=Settings(temperature=0.5, max_tokens=9)
+)
+
+
+def ask(
+    *messages: Any, recall: Recall | None = None, is_pirate: bool = False, **fields: Any
+) -> Translation:
     request = schema.MessageRequest.model_validate(
         {"model": "nano", "max_tokens": 4096, "messages": list(messages), **fields}
     )
-    return translate(request, "2026-01-01", recall or Recall())
+    return translate(
+        request, "2026-01-01", PIRATE if is_pirate else Transcript(), recall or Recall()
+    )
 
 
 def user(content: Any = "Hi") -> dict[str, Any]:
@@ -58,6 +68,15 @@ def test_a_system_prompt_is_the_developers(system: Any) -> None:
         Developer("Be brief."),
         User("Hi"),
     )
+
+
+def test_a_persona_counts_where_the_request_says_nothing() -> None:
+    plain = ask(user(), is_pirate=True).asked
+    assert plain.messages[:2] == (System(Effort.HIGH, "2026-01-01"), Developer("Arr."))
+    assert plain.settings == Settings(temperature=0.5, max_tokens=4096)
+    own = ask(user(), is_pirate=True, system="S", temperature=1, thinking={"type": "disabled"})
+    assert own.asked.messages[:2] == (System(Effort.LOW, "2026-01-01"), Developer("S"))
+    assert own.asked.settings.temperature == 1
 
 
 def test_several_blocks_are_paragraphs() -> None:

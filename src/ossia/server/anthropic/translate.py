@@ -6,9 +6,10 @@ Knows Anthropic's words and harmony's; knows no HTTP and no model.
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
+from ossia.agent import Transcript
 from ossia.base.errors import ConversationError
 from ossia.chat import Demands, NamedTool, Settings, Terms, ToolChoice
 from ossia.harmony import Effort, ResponseFormat, Tool, ToolNames
@@ -50,12 +51,20 @@ class Translation:
     warnings: tuple[str, ...]
 
 
-def translate(request: schema.CountRequest, today: str | None, recall: Recall) -> Translation:
+def translate(
+    request: schema.CountRequest,
+    today: str | None,
+    persona: Transcript,
+    recall: Recall,
+    client: str = "",
+) -> Translation:
     """What a request asks for.
 
     Args:
         today: the date that the model is told.
+        persona: what the model's name stands for, where the request says nothing else.
         recall: the reasoning that led to calls, of clients that do not send it back.
+        client: whose request it is, where it does not say itself.
 
     Raises:
         ConversationError: the conversation cannot be expressed.
@@ -67,6 +76,8 @@ def translate(request: schema.CountRequest, today: str | None, recall: Recall) -
     conversation = Conversation(names)
     if request.system is not None:
         conversation.instruct(_text(request.system, "system"))
+    elif persona.instructions is not None and request.messages[0].role != "system":
+        conversation.instruct(persona.instructions)
     for index, message in enumerate(request.messages):
         _tell(conversation, message, f"messages[{index}]", recall)
     if request.messages[-1].role == "assistant":
@@ -75,12 +86,17 @@ def translate(request: schema.CountRequest, today: str | None, recall: Recall) -
             "expected a user's"
         )
     messages = conversation.messages(
-        _effort(request),
+        _effort(request, persona.effort),
         today,
         tuple(Tool(names.wire(t.name), t.description or "", t.input_schema) for t in specs),
         _response_format(request),
     )
-    asked = Asked(messages, _settings(request), _demands(request, names), _terms(request))
+    asked = Asked(
+        messages,
+        _settings(request, persona.settings),
+        _demands(request, names),
+        _terms(request, client),
+    )
     return Translation(asked, names, _display(request.thinking), tuple(_warnings(request)))
 
 
@@ -184,7 +200,7 @@ def _shown(block: schema.Block, where: str) -> str:
     )
 
 
-def _effort(request: schema.CountRequest) -> Effort:
+def _effort(request: schema.CountRequest, usual: Effort) -> Effort:
     if request.output_config is not None and request.output_config.effort is not None:
         effort = request.output_config.effort
         return _EFFORTS.get(effort) or Effort(effort)
@@ -195,7 +211,7 @@ def _effort(request: schema.CountRequest) -> Effort:
             return Effort.MEDIUM if budget < _MEDIUM_BUDGET else Effort.HIGH
         case schema.Thinking(type="disabled"):
             return Effort.LOW
-    return Effort.MEDIUM
+    return usual
 
 
 def _display(thinking: schema.Thinking | None) -> Display:
@@ -211,12 +227,12 @@ def _response_format(request: schema.CountRequest) -> ResponseFormat | None:
     return ResponseFormat("response", config.format.json_schema)
 
 
-def _settings(request: schema.CountRequest) -> Settings:
+def _settings(request: schema.CountRequest, usual: Settings) -> Settings:
     if not isinstance(request, schema.MessageRequest):
-        return Settings()
+        return usual
     names = ("max_tokens", "temperature", "top_k", "top_p")
     given = {name: getattr(request, name) for name in names}
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    return replace(usual, **{name: value for name, value in given.items() if value is not None})
 
 
 def _demands(request: schema.CountRequest, names: ToolNames) -> Demands:
@@ -254,9 +270,9 @@ def _tool_choice(choice: schema.ToolChoice | None, names: ToolNames) -> ToolChoi
     return ToolChoice.AUTO
 
 
-def _terms(request: schema.CountRequest) -> Terms:
+def _terms(request: schema.CountRequest, client: str) -> Terms:
     metadata = request.metadata if isinstance(request, schema.MessageRequest) else None
-    return Terms(client=(metadata and metadata.user_id) or "")
+    return Terms(client=(metadata and metadata.user_id) or client)
 
 
 def _check_unique(specs: Sequence[schema.ToolSpec]) -> None:

@@ -52,7 +52,11 @@ class Translation:
 
 
 def translate_chat(
-    request: schema.ChatRequest, today: str | None, persona: Transcript, recall: Recall
+    request: schema.ChatRequest,
+    today: str | None,
+    persona: Transcript,
+    recall: Recall,
+    client: str = "",
 ) -> Translation:
     """What ``/api/chat`` is asked.
 
@@ -60,6 +64,7 @@ def translate_chat(
         today: the date that the model is told.
         persona: what the model's name stands for, where the request says nothing else.
         recall: the reasoning that led to calls, of clients that do not send it back.
+        client: whose request it is.
 
     Raises:
         ConversationError: the conversation cannot be expressed.
@@ -76,7 +81,7 @@ def translate_chat(
     for index, message in enumerate(messages):
         reader.tell(message, f"messages[{index}]")
     tools = tuple(Tool(names.wire(f.name), f.description or "", f.parameters) for f in functions)
-    asked = _asked(reader.conversation, request, today, persona, tools)
+    asked = _asked(reader.conversation, request, today, persona, tools, client)
     demands = replace(
         asked.demands,
         tool_choice=_tool_choice(request.tool_choice, names),
@@ -90,6 +95,7 @@ def translate_generate(
     today: str | None,
     persona: Transcript,
     earlier: Iterable[Message] = (),
+    client: str = "",
 ) -> Translation:
     """What ``/api/generate`` is asked.
 
@@ -123,7 +129,7 @@ def translate_generate(
             case Assistant(text):
                 conversation.answer(text)
     conversation.ask(request.prompt or "")
-    return Translation(_asked(conversation, request, today, persona, ()), names)
+    return Translation(_asked(conversation, request, today, persona, (), client), names)
 
 
 def settings_of(options: schema.Options | None, base: Settings) -> Settings:
@@ -172,6 +178,7 @@ def _asked(
     today: str | None,
     persona: Transcript,
     tools: tuple[Tool, ...],
+    client: str,
 ) -> Asked:
     settings = settings_of(request.options, persona.settings)
     if request.logprobs or request.top_logprobs:
@@ -183,7 +190,7 @@ def _asked(
         ),
         settings,
         Demands(reasoning_limit=0 if request.think is False else None, stop=tuple(stop or ())),
-        Terms(),
+        Terms(client=client),
     )
 
 
