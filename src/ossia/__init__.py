@@ -1,6 +1,52 @@
 """ossia runs OpenAI's open-weight gpt-oss models on the reader's own machine.
 
-Importing this package imports nothing else: every room below is loaded when it is named.
+    >>> import ossia
+    >>> model = ossia.load("nano")
+    >>> print(model.chat("What is 27 + 58?", seed=1))
+    27 + 58 = 85
+
+Importing this package imports no room: each is loaded when it is named.
 """
 
-__version__ = "0.1.0"
+from typing import TYPE_CHECKING, Any
+
+from ossia.base.version import VERSION
+
+if TYPE_CHECKING:
+    from ossia.api import Call as Call
+    from ossia.api import Completion as Completion
+    from ossia.api import Model as Model
+    from ossia.api import Reply as Reply
+    from ossia.api import Talk as Talk
+    from ossia.api import load as load
+    from ossia.api import tool as tool
+    from ossia.base.errors import OssiaError as OssiaError
+    from ossia.harmony import Assistant as Assistant
+    from ossia.harmony import Developer as Developer
+    from ossia.harmony import System as System
+    from ossia.harmony import Tool as Tool
+    from ossia.harmony import ToolResult as ToolResult
+    from ossia.harmony import User as User
+
+
+__version__ = VERSION
+
+_ROOMS = {
+    "ossia.api": ("Call", "Completion", "Model", "Reply", "Talk", "load", "tool"),
+    "ossia.base.errors": ("OssiaError",),
+    "ossia.harmony": ("Assistant", "Developer", "System", "Tool", "ToolResult", "User"),
+}
+"""Where the names that scripts use are at home."""
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    for room, names in _ROOMS.items():
+        if name in names:
+            return getattr(import_module(room), name)
+    raise AttributeError(f"module 'ossia' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return ["__version__", *(name for names in _ROOMS.values() for name in names)]

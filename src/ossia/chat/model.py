@@ -8,9 +8,10 @@ from functools import cached_property
 from types import TracebackType
 from typing import Self
 
-from ossia import __version__, hub
+from ossia import hub
 from ossia.base import settings as environment
 from ossia.base.errors import OssiaError
+from ossia.base.version import VERSION
 from ossia.chat.constraint import AnswerConstraint
 from ossia.chat.demands import Demands, rules_of
 from ossia.chat.events import Event, Failed
@@ -247,7 +248,7 @@ def _disk_cache(source: Source, backend: Backend, weight_bytes: int) -> DiskCach
     if limit == 0 or weight_bytes < _WORTH_DISK:
         return None
     numerics = (backend.name, backend.detail, str(backend.ops.packing()), environment.weights())
-    version = "\n".join((fingerprint(source), *numerics, __version__))
+    version = "\n".join((fingerprint(source), *numerics, VERSION))
     return DiskCache(environment.home() / "kv", limit, version)
 
 

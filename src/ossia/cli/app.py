@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ossia import __version__
+from ossia.base.version import VERSION
 from ossia.cli.bench import bench
 from ossia.cli.convert import convert
 from ossia.cli.copy import copy
@@ -31,7 +31,7 @@ app = typer.Typer(
 def tell_version(is_asked: bool) -> None:
     """Print the version and end the command, if it was asked for."""
     if is_asked:
-        typer.echo(f"ossia {__version__}")
+        typer.echo(f"ossia {VERSION}")
         raise typer.Exit
 
 

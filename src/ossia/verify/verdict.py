@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ossia import __version__, hub
+from ossia import hub
 from ossia.base.errors import TokenizerError
+from ossia.base.version import VERSION
 from ossia.checkpoint import Source, open_checkpoint
 from ossia.checkpoint.stored import Progress as Packing
 from ossia.checkpoint.stored import silent
@@ -140,7 +141,7 @@ def _computing(source: Source, loaded: Loaded) -> dict[str, str]:
 def _machine() -> dict[str, str]:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
-        "ossia": f"{__version__}, Python {platform.python_version()}, {platform.system()} "
+        "ossia": f"{VERSION}, Python {platform.python_version()}, {platform.system()} "
         f"{platform.release()} {platform.machine()}",
         "processor": f"{_processor()}, {os.cpu_count()} cores, {memory / 2**30:.1f} GiB",
     }
