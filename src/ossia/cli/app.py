@@ -13,6 +13,7 @@ from ossia.cli.failures import reported
 from ossia.cli.harmony import app as harmony
 from ossia.cli.import_ import import_
 from ossia.cli.list import list_
+from ossia.cli.pull import pull
 from ossia.cli.remove import remove
 from ossia.cli.run import run
 from ossia.cli.show import show
@@ -63,6 +64,7 @@ def ossia(
 
 for name, verb, short in (
     ("run", run, "Ask a model, or talk with it."),
+    ("pull", pull, "Download a model."),
     ("list", list_, "List the models on this machine."),
     ("show", show, "Tell what a model is."),
     ("rm", remove, "Remove models and names."),

@@ -21,7 +21,7 @@ def whole_files(paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
     Models that lack a part are left out.
     """
     known = {path for path in paths if path.endswith(".gguf")}
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for path in sorted(known):
         if (part := _PART.fullmatch(path)) is None:
             found[path] = (path,)

@@ -89,6 +89,17 @@ def record(
     return manifest
 
 
+def withdraw(name: HubName) -> None:
+    """Takes a model's manifest away while its files change: it is not here until ``record``.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    path = folder_of(name) / _MANIFEST
+    with locked(_models()), explained(f"cannot write {path}"):
+        path.unlink(missing_ok=True)
+
+
 def find_manifest(name: HubName) -> Manifest | None:
     """What was pulled under a name; None if nothing was, or not all of it.
 

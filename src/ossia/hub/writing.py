@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ossia.base.errors import InputError, OssiaError, ResourceError
 
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Errors of a disk that is full, by whatever is counted."""
 
 
 def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -74,6 +75,6 @@ def explained(what: str) -> Iterator[None]:
 
 
 def _explanation(what: str, error: OSError) -> OssiaError:
-    if error.errno in _NO_ROOM:
+    if error.errno in NO_ROOM:
         return ResourceError(f"{what}: no room left ({error.strerror}); nothing was changed")
     return InputError(f"{what}: {error.strerror or error}")
