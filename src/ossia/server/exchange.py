@@ -1,0 +1,128 @@
+"""An answer over HTTP, whole or as it comes, whatever dialect it is in.
+
+Knows HTTP; knows no dialect. An error before the first piece has a status of its own; one after it
+is a piece of the stream, for the status is sent by then.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from ossia.base.errors import OssiaError
+from ossia.server.errors import RequestError
+from ossia.server.openai_http import read_json
+
+Wire = dict[str, Any]
+Fault = RequestError | OssiaError
+T = TypeVar("T")
+
+_GONE = 499  # what servers log where the client did not wait; nobody reads it
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a dialect says things.
+
+    Attributes:
+        media_type: of streams.
+        encode: one piece of a stream.
+        fault: an error's status and body; the body is also a piece.
+    """
+
+    media_type: str
+    encode: Callable[[Wire], str]
+    fault: Callable[[Fault], tuple[int, Wire]]
+
+    def refusal(self, error: Fault) -> Response:
+        """An error as a response."""
+        status, body = self.fault(error)
+        headers = {"Retry-After": "1"} if status == 429 else None
+        return JSONResponse(body, status, headers)
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def handled(form: Form, handle: Callable[[Request, Any], Awaitable[Response]]) -> Endpoint:
+    """A route's function: takes the JSON of a body, and refuses in the dialect's form."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return await handle(request, await read_json(request))
+        except (RequestError, OssiaError) as error:
+            return form.refusal(error)
+
+    return endpoint
+
+
+async def streamed(form: Form, pieces: AsyncGenerator[Wire, None]) -> Response:
+    """A stream, once its first piece is there.
+
+    Raises:
+        RequestError, OssiaError: there is none.
+    """
+    try:
+        first = await anext(pieces)
+    except BaseException:
+        await pieces.aclose()
+        raise
+    return StreamingResponse(_encoded(form, first, pieces), media_type=form.media_type)
+
+
+async def collected(
+    request: Request, pieces: AsyncGenerator[Wire, None], whole: Callable[[Iterable[Wire]], Wire]
+) -> Response:
+    """What the pieces add up to, if the client waits for it.
+
+    Raises:
+        RequestError, OssiaError: the answer failed.
+    """
+
+    async def collect() -> list[Wire]:
+        async with aclosing(pieces):
+            return [piece async for piece in pieces]
+
+    return JSONResponse(whole(await _unless_gone(request, collect())))
+
+
+async def _encoded(
+    form: Form, first: Wire, pieces: AsyncGenerator[Wire, None]
+) -> AsyncIterator[str]:
+    async with aclosing(pieces):
+        yield form.encode(first)
+        try:
+            async for piece in pieces:
+                yield form.encode(piece)
+        except (RequestError, OssiaError) as error:
+            yield form.encode(form.fault(error)[1])
+
+
+async def _unless_gone(request: Request, answer: Awaitable[T]) -> T:
+    """Waits for an answer as long as its client does."""
+    made = asyncio.ensure_future(answer)
+    gone = asyncio.ensure_future(_is_gone(request))
+    try:
+        await asyncio.wait([made, gone], return_when=asyncio.FIRST_COMPLETED)
+        if not made.done():
+            raise RequestError(_GONE, "the client is gone", "client_closed_request")
+        return made.result()
+    finally:
+        made.cancel()
+        gone.cancel()
+        await asyncio.gather(made, gone, return_exceptions=True)
+
+
+async def _is_gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def compact(document: Wire) -> str:
+    """JSON on one line."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
