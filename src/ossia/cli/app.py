@@ -12,11 +12,15 @@ from ossia.cli.create import create
 from ossia.cli.failures import reported
 from ossia.cli.harmony import app as harmony
 from ossia.cli.import_ import import_
+from ossia.cli.key import app as key
 from ossia.cli.list import list_
+from ossia.cli.ps import ps
 from ossia.cli.pull import pull
 from ossia.cli.remove import remove
 from ossia.cli.run import run
+from ossia.cli.serve import serve
 from ossia.cli.show import show
+from ossia.cli.stop import stop
 from ossia.cli.synth import synth
 from ossia.cli.verify import verify
 
@@ -72,11 +76,15 @@ for name, verb, short in (
     ("import", import_, "Name a model on this disk."),
     ("create", create, "Make a persona."),
     ("verify", verify, "Check files and numbers of a model."),
+    ("serve", serve, "Serve models to other programs."),
+    ("ps", ps, "List the models that a server has in memory."),
+    ("stop", stop, "Let a model go from a server's memory."),
     ("bench", bench, "Measure how fast a model runs here."),
     ("convert", convert, "Write a checkpoint in another layout."),
     ("synth", synth, "Write a checkpoint of random weights."),
 ):
     app.command(name, short_help=short)(reported(verb))
+app.add_typer(key, name="key", short_help="Keys for a server that others reach.")
 app.add_typer(harmony, name="harmony", short_help="See conversations as the model does.")
 
 

@@ -1,0 +1,84 @@
+"""``ossia serve``: models behind the addresses that clients know."""
+
+from typing import Annotated
+
+import typer
+
+from ossia.base.errors import InputError
+from ossia.cli.terminal import notices
+
+
+def serve(
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Models to load at once; others when asked for."),
+    ] = None,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", help="The port; 11434 is Ollama's.")] = 11434,
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=MODEL", help="Serve a model under another name, too."),
+    ] = None,
+    keep_alive: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long an unused model stays; -1 for ever.")
+    ] = 300.0,
+    context: Annotated[
+        int | None, typer.Option(metavar="N", help="Tokens that a conversation may grow to.")
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What computes: cpu or reference.")
+    ] = None,
+    allow_origin: Annotated[
+        list[str] | None,
+        typer.Option(metavar="URL", help="A web page's origin that may call; * is any."),
+    ] = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Log every request, without its words.")
+    ] = False,
+) -> None:
+    """Serve models to programs that speak OpenAI's Chat Completions.
+
+    Only this computer is served unless --host says otherwise; then every request needs a key: see
+    ossia key create. Models load when they are asked for. Ctrl-C ends it; answers under way may
+    go on for ten seconds.
+
+    \b
+    Examples:
+      ossia serve nano
+      ossia serve --alias gpt-4o=gpt-oss:20b
+      curl localhost:11434/v1/chat/completions -d '{"model": "nano",
+        "messages": [{"role": "user", "content": "What is 27 + 58?"}]}'
+    """  # noqa: D301 - the \b tells typer to keep the lines as they are
+    from ossia.server import keys
+    from ossia.server.app import build_app
+    from ossia.server.guard import LOOPBACK, Guarding
+    from ossia.server.models import LocalModels
+    from ossia.server.serve import serve as serve_app
+
+    is_local = host in LOOPBACK
+    if not is_local and not keys.read():
+        raise InputError(
+            f"anybody who reaches {host} could use the models; make a key first: ossia key create"
+        )
+    names = {name: name for name in models or []} | _aliases(alias or [])
+    local = LocalModels(names, keep_alive=keep_alive, context=context, backend=backend)
+    for name in names:
+        local.check(name)
+    guarding = Guarding(
+        hosts=LOOPBACK if is_local else None,
+        origins=frozenset(allow_origin or []),
+        is_known=None if is_local else keys.is_known,
+    )
+    shown = f"[{host}]" if ":" in host else host
+    notices().say(f"serving at http://{shown}:{port}/v1 for OpenAI's clients; Ctrl-C ends it")
+    serve_app(build_app(local, guarding, models or []), host, port, is_verbose=verbose)
+
+
+def _aliases(given: list[str]) -> dict[str, str]:
+    aliases = {}
+    for text in given:
+        name, equals, model = text.partition("=")
+        if not (name and equals and model):
+            raise InputError(f"--alias {text!r:.60} is not NAME=MODEL")
+        aliases[name] = model
+    return aliases
