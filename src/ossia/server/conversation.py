@@ -5,7 +5,9 @@ messages, and so the same prompt, whatever dialect it came in.
 """
 
 from dataclasses import dataclass, replace
+from datetime import date
 
+from ossia.base import settings as environment
 from ossia.harmony import (
     Assistant,
     Channel,
@@ -19,6 +21,15 @@ from ossia.harmony import (
     ToolResult,
     User,
 )
+
+
+def today() -> str:
+    """The date that models are told.
+
+    Raises:
+        InputError: OSSIA_DATE is no date.
+    """
+    return environment.current_date() or date.today().isoformat()
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,7 @@ def whole(tokenizer: Tokenizer, wanted: Continuation, outputs: Iterable[Output])
         pieces += streamed.pieces()
         if streamed.is_over:
             break
+    assert streamed.pieces() == []  # the end is told once
     made = one.whole()
     assert "".join(piece["text"] for piece in pieces) == made["text"]
     assert [piece["finish_reason"] for piece in pieces[:-1]] == [None] * (len(pieces) - 1)

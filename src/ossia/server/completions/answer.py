@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ossia.chat.stops import StopStrings
-from ossia.engine import End, Finish, Output, Token
+from ossia.engine import End, Finish, Output, Request, Token
 from ossia.server.chat_completions.answer import LEAST_LOGPROB
 from ossia.server.completions.translate import Continuation
 from ossia.tokenizer import IncrementalDecoder, Tokenizer
@@ -67,16 +67,21 @@ class Choice:
         self._num_scored = len(asked.request.prompt_ids) if asked.request.score_prompt else 0
         self._finish_reason: str | None = None
         self.num_made = self.num_cached = 0
-        self.is_over = False
+        self.is_over = self._is_told = False
         if asked.is_echoed and not self._num_scored:
             for token_id in asked.request.prompt_ids:
                 self._see(Token(token_id))
             self._give(self._decoder.finish())
 
     @property
+    def request(self) -> Request:
+        """What the engine is asked for."""
+        return self._asked.request
+
+    @property
     def num_prompt(self) -> int:
         """Tokens of the prompt."""
-        return len(self._asked.request.prompt_ids)
+        return len(self.request.prompt_ids)
 
     def take(self, output: Output) -> None:
         """One more output of the engine.
@@ -95,15 +100,14 @@ class Choice:
             case End():
                 if output.error is not None:
                     raise output.error
-                self.num_cached = output.num_cached
                 self._end("stop" if output.finish is Finish.STOP else "length")
 
     def pieces(self) -> list[_Json]:
         """What a stream says of what came since it was last asked."""
         new, self._pieces = self._pieces, []
-        if not new and self._finish_reason is None:
-            return []
-        return [self._choice(new)]
+        is_news = bool(new) or (self.is_over and not self._is_told)
+        self._is_told = self.is_over
+        return [self._choice(new)] if is_news else []
 
     def whole(self) -> _Json:
         """The choice as one object, if its pieces were never taken."""
@@ -122,7 +126,7 @@ class Choice:
         self.num_made += 1
         if self._asked.is_prompt_only:
             return
-        if token.token_id in self._asked.request.stop_ids:
+        if token.token_id in self.request.stop_ids:
             self._end("stop")
             self._pieces.append(_Piece("", ((self._num_given, token),)))
             return
@@ -158,7 +162,7 @@ class Choice:
         self.is_over = True
 
     def _logprobs(self, tokens: Iterable[tuple[int, Token]]) -> _Json | None:
-        num_top = self._asked.request.num_logprobs
+        num_top = self.request.num_logprobs
         if num_top is None:
             return None
         tokens = list(tokens)
@@ -190,6 +194,18 @@ class Choice:
 def _sayable(logprob: float) -> float:
     """A log probability that JSON can say."""
     return max(logprob, LEAST_LOGPROB)
+
+
+def chunk(head: Head, choices: Sequence[_Json], usage: _Json | None, *, has_usage: bool) -> _Json:
+    """One object of a stream; where usage was asked for, all but the last have null there."""
+    told = {"usage": usage} if has_usage else {}
+    return head.to_json() | {"choices": list(choices)} | told
+
+
+def completion(head: Head, choices: Sequence[Choice], num_each: int) -> _Json:
+    """All texts as one object; see ``usage_of``."""
+    whole = {"choices": [choice.whole() for choice in choices]}
+    return head.to_json() | whole | {"usage": usage_of(choices, num_each)}
 
 
 def usage_of(choices: Sequence[Choice], num_each: int) -> _Json:
