@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from ossia.base.errors import OssiaError
 from ossia.server.errors import RequestError
-from ossia.server.openai_http import read_json
 
 Wire = dict[str, Any]
 Fault = RequestError | OssiaError
@@ -33,11 +32,13 @@ class Form:
         media_type: of streams.
         encode: one piece of a stream.
         fault: an error's status and body; the body is also a piece.
+        end: what follows the last piece of a stream that is whole.
     """
 
     media_type: str
     encode: Callable[[Wire], str]
     fault: Callable[[Fault], tuple[int, Wire]]
+    end: str = ""
 
     def refusal(self, error: Fault) -> Response:
         """An error as a response."""
@@ -88,7 +89,7 @@ async def collected(
         async with aclosing(pieces):
             return [piece async for piece in pieces]
 
-    return JSONResponse(whole(await _unless_gone(request, collect())))
+    return JSONResponse(whole(await unless_gone(request, collect())))
 
 
 async def _encoded(
@@ -101,10 +102,17 @@ async def _encoded(
                 yield form.encode(piece)
         except (RequestError, OssiaError) as error:
             yield form.encode(form.fault(error)[1])
+        else:
+            if form.end:
+                yield form.end
 
 
-async def _unless_gone(request: Request, answer: Awaitable[T]) -> T:
-    """Waits for an answer as long as its client does."""
+async def unless_gone(request: Request, answer: Awaitable[T]) -> T:
+    """Waits for an answer as long as its client does.
+
+    Raises:
+        RequestError: the client is gone; nobody reads what it says.
+    """
     made = asyncio.ensure_future(answer)
     gone = asyncio.ensure_future(_is_gone(request))
     try:
@@ -121,6 +129,22 @@ async def _unless_gone(request: Request, answer: Awaitable[T]) -> T:
 async def _is_gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+async def read_json(request: Request) -> Any:
+    """The JSON of a request.
+
+    Raises:
+        RequestError: there is none.
+    """
+    try:
+        return json.loads(await request.body(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RequestError(400, f"the body is not JSON: {error!s:.100}", "invalid_json") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def compact(document: Wire) -> str:
