@@ -1,23 +1,20 @@
-"""nano behind a socket."""
+"""nano behind a socket, in a process of its own."""
 
 from collections.abc import Iterator
 
 import pytest
-from tests.server.small import serving
-
-from ossia.chat import ChatModel
-from ossia.server.chat_completions import routes as chat_completions
-from ossia.server.completions import routes as completions
-from ossia.server.model_list import routes as model_list
+from tests.server.process import server_process
 
 
 @pytest.fixture(scope="session")
-def nano() -> Iterator[ChatModel]:
-    with ChatModel.load("nano") as model:
-        yield model
-
-
-@pytest.fixture(scope="session")
-def address(nano) -> Iterator[str]:
-    with serving(nano, chat_completions.routes, completions.routes, model_list.routes) as url:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Of a whole server."""
+    with server_process(tmp_path_factory.mktemp("home"), "gpt-oss:20b=nano") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a server in a process of its own, which serves nano under two names."""
+    with server_process(tmp_path_factory.mktemp("home"), "gpt-oss:20b=nano") as address:
+        yield address
