@@ -6,10 +6,11 @@
 
 A line is written after its bytes were synced, so that neither kill -9 nor a power cut leaves a line
 without its bytes; a line that was cut tells of fewer bytes, or of none. Knows bytes; does not know
-where they come from. One thread at a time may use it, except for what ``open`` gives.
+where they come from.
 """
 
 import os
+import threading
 from pathlib import Path
 
 from ossia.hub.repository import RemoteFile
@@ -35,7 +36,9 @@ class PartialFile:
         self.whole = folder / name
         self.path = folder / f"{name}.part"
         self._journal = folder / f"{name}.ranges"
+        self._lock = threading.Lock()
         self._stretches: list[tuple[int, int]] = []
+        self._unsynced: list[tuple[int, int]] = []
         if self.is_verified:
             self._stretches = [(0, file.size)] if file.size else []
         else:
@@ -49,18 +52,22 @@ class PartialFile:
 
     @property
     def num_done(self) -> int:
-        """Bytes that are there."""
-        return sum(end - start for start, end in self._stretches)
+        """Bytes that came."""
+        with self._lock:
+            return sum(end - start for start, end in self._stretches)
 
     @property
     def frontier(self) -> int:
-        """How many bytes are there from the start without a gap."""
-        return self._stretches[0][1] if self._stretches and self._stretches[0][0] == 0 else 0
+        """How many bytes came from the start on without a gap."""
+        with self._lock:
+            is_begun = self._stretches and self._stretches[0][0] == 0
+            return self._stretches[0][1] if is_begun else 0
 
     def gaps(self) -> list[tuple[int, int]]:
         """Stretches that are missing, each from its first byte to the one after its last."""
-        starts = [0, *(end for _, end in self._stretches)]
-        ends = [*(start for start, _ in self._stretches), self.file.size]
+        with self._lock:
+            starts = [0, *(end for _, end in self._stretches)]
+            ends = [*(start for start, _ in self._stretches), self.file.size]
         return [gap for gap in zip(starts, ends, strict=True) if gap[0] < gap[1]]
 
     def open(self) -> int:
@@ -68,23 +75,45 @@ class PartialFile:
         return os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def add(self, start: int, end: int) -> None:
-        """Notes bytes that are written and synced."""
-        with self._journal.open("ab", buffering=0) as journal:
-            journal.write(b"%d %d\n" % (start, end))
-        self._add(start, end)
+        """Counts bytes that were written."""
+        with self._lock:
+            self._stretches = _merged([*self._stretches, (start, end)])
+            self._unsynced.append((start, end))
+
+    def sync(self) -> None:
+        """Notes for good what was written so far."""
+        with self._lock:
+            written = self._unsynced
+            if not written:
+                return
+            count = len(written)
+        descriptor = self.open()
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+        with self._lock:
+            if written is self._unsynced:  # else it was discarded, or finished
+                lines = b"".join(b"%d %d\n" % stretch for stretch in _merged(written[:count]))
+                with self._journal.open("ab", buffering=0) as journal:
+                    journal.write(lines)
+                del written[:count]
 
     def finish(self) -> None:
         """All is there, and was checked."""
         with self.path.open("rb") as part:
             os.fsync(part.fileno())
-        self.path.rename(self.whole)
-        self._journal.unlink(missing_ok=True)
+        with self._lock:
+            self._unsynced = []
+            self.path.rename(self.whole)
+            self._journal.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Forgets all bytes."""
-        self._journal.unlink(missing_ok=True)
-        os.truncate(self.path, 0)
-        self._stretches = []
+        with self._lock:
+            self._journal.unlink(missing_ok=True)
+            os.truncate(self.path, 0)
+            self._stretches, self._unsynced = [], []
 
     def _read_journal(self) -> None:
         size = min(self.path.stat().st_size, self.file.size)
@@ -93,18 +122,22 @@ class PartialFile:
             lines = journal.read()
             if not lines.endswith(b"\n"):  # the next line must not run into one that was cut
                 journal.write(b"\n")
+        stretches = []
         for line in lines.split(b"\n"):
             numbers = line.split()
             if len(numbers) == 2 and all(number.isdigit() for number in numbers):
                 start, end = map(int, numbers)
                 if start < end <= size:
-                    self._add(start, end)
+                    stretches.append((start, end))
+        self._stretches = _merged(stretches)
 
-    def _add(self, start: int, end: int) -> None:
-        merged: list[tuple[int, int]] = []
-        for first, last in sorted([*self._stretches, (start, end)]):
-            if merged and first <= merged[-1][1]:
-                merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-            else:
-                merged.append((first, last))
-        self._stretches = merged
+
+def _merged(stretches: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same bytes in order, in as few stretches as they need."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(stretches):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

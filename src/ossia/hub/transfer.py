@@ -31,7 +31,8 @@ from ossia.hub.writing import NO_ROOM
 
 _CONNECTIONS = 8
 _PIECE = 64 << 20  # asked for at once
-_MARK = 8 << 20  # synced and noted at once: what a kill costs for each connection at most
+_COUNTED_AT_ONCE = 4 << 20
+_SYNC = 0.5  # seconds between two syncs: about what a kill costs
 _LEAST_SPLIT = 4 << 20
 _LEAST_PER_TIMEOUT = 64 << 10  # a connection that brings less is made anew
 _CHUNK = 1 << 18
@@ -42,9 +43,14 @@ _QUIET = 2.0  # seconds without a byte, after which trouble is told
 
 @dataclass
 class Piece:
-    """A stretch of a file that one connection fetches; another may take its end away."""
+    """A stretch of a file that one connection fetches; another may take its end away.
+
+    Attributes:
+        counted: up to here its file counts its bytes; ``position``: up to here they came.
+    """
 
     part: PartialFile
+    counted: int
     position: int
     end: int
 
@@ -54,7 +60,7 @@ class Progress:
     """How far a pull is.
 
     Attributes:
-        num_done: bytes that are on disk.
+        num_done: bytes that came.
         num_checked: bytes whose files were hashed, or are being hashed.
         num_all: bytes of all files.
         note: what is waited for, where something is.
@@ -90,14 +96,14 @@ class Transfer:
     def run(self) -> Generator[Progress, None, None]:
         """Tells of progress five times a second, until all files are here and right.
 
-        Closed early, it stops; what is noted stays.
+        Closed early, it stops; what came stays.
 
         Raises:
             NetworkError: the hub cannot be reached, or sends what is wrong.
             InputError: the hub does not give a file.
             ResourceError: the disk is full.
         """
-        roles = [self._check, *[self._connect] * _CONNECTIONS]
+        roles = [self._check, self._sync, *[self._connect] * _CONNECTIONS]
         threads = [threading.Thread(target=self._safely, args=(r,), daemon=True) for r in roles]
         for thread in threads:
             thread.start()
@@ -178,7 +184,7 @@ class Transfer:
 
     def _next_gap(self) -> Piece | None:
         for part in self._parts:
-            flying = sorted((p.position, p.end) for p in self._flying if p.part is part)
+            flying = sorted((p.counted, p.end) for p in self._flying if p.part is part)
             if flying and not part.can_seek:
                 continue
             for start, end in part.gaps():
@@ -189,7 +195,7 @@ class Transfer:
                         end = first
                 if start < end:
                     most = _PIECE if part.can_seek else end - start
-                    return Piece(part, start, min(end, start + most))
+                    return Piece(part, start, start, min(end, start + most))
         return None
 
     def _half_of_another(self) -> Piece | None:
@@ -199,7 +205,7 @@ class Transfer:
             return None
         middle, end = (longest.position + longest.end) // 2, longest.end
         longest.end = middle
-        return Piece(longest.part, middle, end)
+        return Piece(longest.part, middle, middle, end)
 
     def _fetch(self, piece: Piece) -> None:
         """One request, from where a file was the last time, or from the hub."""
@@ -220,8 +226,7 @@ class Transfer:
                 os.close(descriptor)
 
     def _receive(self, response: Response, piece: Piece, descriptor: int) -> None:
-        """Writes what comes, each stretch noted once it is on disk."""
-        noted = piece.position
+        """Writes what comes, each stretch counted once it is."""
         window, floor = time.monotonic() + TIMEOUT, piece.position + _LEAST_PER_TIMEOUT
         try:
             while (left := piece.end - piece.position) > 0 and not self._is_stopped:
@@ -229,23 +234,28 @@ class Transfer:
                 _write(descriptor, data, piece.position)
                 piece.position += len(data)
                 self._last_byte, self._trouble = time.monotonic(), None
-                if piece.position - noted >= _MARK:
-                    self._note(piece, noted, descriptor)
-                    noted = piece.position
+                if piece.position - piece.counted >= _COUNTED_AT_ONCE:
+                    self._count(piece)
                 if time.monotonic() > window:
                     if piece.position < floor:
                         raise PassingError(f"{host_of(response.url)} is too slow")
                     window, floor = time.monotonic() + TIMEOUT, piece.position + _LEAST_PER_TIMEOUT
         finally:
-            if piece.position > noted:
-                self._note(piece, noted, descriptor)
+            if piece.position > piece.counted:
+                self._count(piece)
 
-    def _note(self, piece: Piece, start: int, descriptor: int) -> None:
-        end = piece.position
-        os.fdatasync(descriptor)
+    def _count(self, piece: Piece) -> None:
         with self._changed:
-            piece.part.add(start, end)
+            piece.part.add(piece.counted, piece.position)
+            piece.counted = piece.position
             self._changed.notify_all()
+
+    def _sync(self) -> None:
+        """One thread syncs for all connections: a disk has much less to do so."""
+        while not self._is_stopped:
+            self._has_ended.wait(_SYNC)
+            for part in self._parts:
+                part.sync()
 
     def _wait(self, num_failures: int, error: PassingError) -> None:
         """Between two attempts; what the hub asks for holds for all connections."""
