@@ -53,6 +53,7 @@ def serve(
     from ossia.server.app import build_app
     from ossia.server.guard import LOOPBACK, Guarding
     from ossia.server.models import LocalModels
+    from ossia.server.serve import listen
     from ossia.server.serve import serve as serve_app
 
     is_local = host in LOOPBACK
@@ -69,9 +70,13 @@ def serve(
         origins=frozenset(allow_origin or []),
         is_known=None if is_local else keys.is_known,
     )
+    listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
-    notices().say(f"serving at http://{shown}:{port}/v1 for OpenAI's clients; Ctrl-C ends it")
-    serve_app(build_app(local, guarding, models or []), host, port, is_verbose=verbose)
+    notices().say(
+        f"serving at http://{shown}:{listening.getsockname()[1]}/v1 for OpenAI's clients; "
+        "Ctrl-C ends it"
+    )
+    serve_app(build_app(local, guarding, models or []), listening, is_verbose=verbose)
 
 
 def _aliases(given: list[str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """A process that serves: socket, log, signals. Knows uvicorn; does not know what is served."""
 
 import logging
+import socket
 import sys
 
 import uvicorn
@@ -21,32 +22,39 @@ class _OneLine(logging.Formatter):
         return text if record.exc_info else text.translate(_CONTROLS)
 
 
-def serve(app: ASGIApp, host: str, port: int, *, is_verbose: bool) -> None:
-    """Serves until it is asked to end; answers under way may then go on for a while.
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens; port 0 is any that is free.
 
     Raises:
         InputError: the address cannot be had.
     """
+    kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(kind)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(1024)  # who comes before the models are there waits for them
+    except (OSError, OverflowError) as error:
+        listening.close()
+        raise InputError(
+            f"cannot listen at {host} port {port}: {getattr(error, 'strerror', None) or error}; "
+            "choose another with --port"
+        ) from None
+    return listening
+
+
+def serve(app: ASGIApp, listening: socket.socket, *, is_verbose: bool) -> None:
+    """Serves until it is asked to end; answers under way may then go on for a while."""
     _log_to_stderr(logging.INFO if is_verbose else logging.WARNING)
     config = uvicorn.Config(
         app,
-        host=host,
-        port=port,
         log_config=None,
         access_log=is_verbose,
         server_header=False,
         timeout_graceful_shutdown=int(SHUTDOWN_SECONDS),
         h11_max_incomplete_event_size=64 << 10,
     )
-    server = uvicorn.Server(config)
-    try:
-        socket = config.bind_socket()
-    except SystemExit:
-        raise InputError(
-            f"cannot listen at {host}:{port}: somebody does already, or it is no address of this "
-            "machine; choose another with --port"
-        ) from None
-    server.run(sockets=[socket])
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _log_to_stderr(level: int) -> None:
