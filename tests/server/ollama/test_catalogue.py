@@ -19,6 +19,13 @@ def test_names_have_tags() -> None:
     assert without_tag("gpt-oss:20b") == "gpt-oss:20b"
 
 
+def test_a_tag_that_the_user_gave_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OSSIA_HOME", str(tmp_path))
+    keep(hub.OwnName("mine:latest"), hub.Persona("nano"))
+    assert without_tag("mine:latest") == "mine:latest"
+    assert without_tag("other:latest") == "other"
+
+
 def test_an_entry_of_the_list() -> None:
     told = entry("nano")
     model = ListResponse.model_validate({"models": [told]}).models[0]

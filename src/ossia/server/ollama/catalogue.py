@@ -31,8 +31,13 @@ def with_tag(name: str) -> str:
 
 
 def without_tag(name: str) -> str:
-    """A name as the house knows it."""
-    return name.removesuffix(_LATEST)
+    """A name as the house knows it.
+
+    Raises:
+        InputError: it is one of the user's, whose file is damaged.
+    """
+    is_theirs = name.endswith(_LATEST) and persona_named(name) is not None
+    return name if is_theirs else name.removesuffix(_LATEST)
 
 
 def entry(name: str) -> dict[str, Any]:
