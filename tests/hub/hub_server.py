@@ -28,11 +28,13 @@ class Fault:
     """What goes wrong with requests for files.
 
     Attributes:
-        kind: status, cut, hang, slow, flip, length, encoding, whole (no ranges), elsewhere.
+        kind: status, drop, mute, cut, hang, slow, flip, length, encoding, whole (no ranges), or
+            elsewhere.
         host: of which host, storage or hub.
         times: how often; negative is always.
-        status, headers: of a status fault; ``value`` bytes before a cut or a hang, the byte that is
-            flipped, bytes a second, or where else to.
+        status, headers: of a status fault.
+        value: bytes before a cut or a hang, the byte that is flipped, bytes a second of a slow
+            one, seconds that a mute one takes, or where else to.
         path: the end of the paths that it is about.
     """
 
@@ -335,7 +337,9 @@ class _Handler(BaseHTTPRequestHandler):
         if fault.kind == "status":
             self._head(fault.status, {"Content-Length": "0", **fault.headers})
             return True
-        if fault.kind == "drop":
+        if fault.kind == "mute":
+            time.sleep(fault.value)
+        if fault.kind in ("drop", "mute"):
             self.close_connection = True
             return True
         return False
