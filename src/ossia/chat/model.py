@@ -1,5 +1,6 @@
 """A model that one can talk to: checkpoint, tokenizer, backend and engine put together."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import aclosing
@@ -184,7 +185,10 @@ class ChatModel:
         """The same for the event loop that runs here; cancelling its task stops the answer."""
         demands = demands or Demands()
         try:
-            request = self._request(messages, settings or Settings(), demands, terms or Terms())
+            # Long conversations and large schemas take their time, which is not the event loop's.
+            request = await asyncio.to_thread(
+                self._request, messages, settings or Settings(), demands, terms or Terms()
+            )
             events = arespond(self.service, self.tokenizer, request, demands.stop)
             async with aclosing(events):
                 async for event in events:

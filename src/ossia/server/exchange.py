@@ -132,15 +132,21 @@ async def _is_gone(request: Request) -> None:
 
 
 async def read_json(request: Request) -> Any:
-    """The JSON of a request.
+    """The JSON of a request. Halves of characters, which no text can hold, are U+FFFD.
 
     Raises:
         RequestError: there is none.
     """
+    body = await request.body()
     try:
-        return json.loads(await request.body(), parse_constant=_refuse_constant)
+        document = json.loads(body, parse_constant=_refuse_constant)
+        if b"\\u" in body:
+            text = json.dumps(document, ensure_ascii=False)
+            whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            document = json.loads(whole) if whole != text else document
     except (ValueError, RecursionError) as error:
         raise RequestError(400, f"the body is not JSON: {error!s:.100}", "invalid_json") from None
+    return document
 
 
 def _refuse_constant(name: str) -> None:

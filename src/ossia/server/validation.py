@@ -3,6 +3,7 @@
 Knows pydantic's errors; knows no dialect.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -13,6 +14,18 @@ from ossia.server.errors import RequestError
 Schema = TypeVar("Schema", bound=BaseModel)
 
 _Loc = tuple[int | str, ...]
+
+_TYPES = {
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "an object",
+    "string_type": "text",
+}
+
+_BEGINNING = re.compile("(Input should be|(List|String) should have) ")
 
 
 def validated(kind: type[Schema], document: Any) -> Schema:
@@ -51,7 +64,7 @@ def _refusal(error: ValidationError, document: Any) -> RequestError:
     name = field_name(path)
     if faults[0]["type"] == "missing":
         return missing(name)
-    wanted = dict.fromkeys(_wanted(fault["msg"]) for fault in faults)
+    wanted = dict.fromkeys(_wanted(fault["type"], fault["msg"]) for fault in faults)
     message = f"{name or 'the body'}: expected {' or '.join(wanted)}; {_shown(faults[0]['input'])}"
     is_type = all(fault["type"].endswith("_type") for fault in faults)
     return RequestError(400, message, "invalid_type" if is_type else "invalid_value", name or None)
@@ -72,10 +85,9 @@ def _path(loc: _Loc, document: Any) -> _Loc:
     return tuple(path)
 
 
-def _wanted(message: str) -> str:
-    """What was expected, of pydantic's sentence."""
-    message = message.removeprefix("Input should be ").removeprefix("a valid ")
-    return message[:1].lower() + message[1:]
+def _wanted(kind: str, message: str) -> str:
+    """What was expected: a type in words of JSON, else of pydantic's sentence the end."""
+    return _TYPES.get(kind) or _BEGINNING.sub("", message).partition(" after validation")[0]
 
 
 def _shown(value: Any) -> str:
