@@ -34,10 +34,11 @@ def test_nothing_else_opens_a_connection() -> None:
         if re.search(ways, path.read_text("utf-8"), re.MULTILINE)
     }
     faces = {user for user in users if user.startswith(("server/", "cli/"))}  # they listen
-    assert users - faces == {"hub/network.py", "hub/transfer.py"}
-    transfer = (SOURCE / "hub" / "transfer.py").read_text("utf-8")
-    assert re.findall(ways, transfer, re.MULTILINE) == ["from http.client"]
-    assert "from http.client import HTTPException\n" in transfer  # an error, no connection
+    assert users - faces == {"hub/network.py", "hub/transfer.py", "hub/repository.py"}
+    for user in ("transfer", "repository"):
+        text = (SOURCE / "hub" / f"{user}.py").read_text("utf-8")
+        assert re.findall(ways, text, re.MULTILINE) == ["from http.client"]
+        assert "from http.client import HTTPException\n" in text  # an error, no connection
 
 
 def test_ranges_come_from_the_second_host(hub: Hub, place: str) -> None:

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
@@ -155,12 +156,14 @@ def explained(refusal: RefusedError, name: HubName, what: str) -> OssiaError:
 def _read(url: str, most: int = _MAX_BYTES, byte_range: tuple[int, int] | None = None) -> bytes:
     """The body of a response, or as much of it as is wanted."""
     with open_url(url, byte_range) as response:
+        wanted = most + (byte_range is None)  # one more, to see that it is too long
+        length = wanted if response.length is None else min(response.length, wanted)
         try:
-            data = response.read(most + (byte_range is None))
-        except (OSError, ValueError) as error:
+            data = response.read(wanted)
+        except (OSError, HTTPException, ValueError) as error:
             raise PassingError(f"{host_of(url)}: the connection was cut ({error})") from None
-        except Exception as error:  # http.client's own, of a body that ends early
-            raise PassingError(f"{host_of(url)}: the answer is cut ({error})") from None
+        if response.length is not None and len(data) < length:
+            raise PassingError(f"{host_of(url)}: the connection was cut")
     if len(data) > most:
         raise NetworkError(f"{host_of(url)} answers with more than {most >> 20} MB")
     return data
