@@ -120,11 +120,11 @@ def pull(name: str) -> Iterator[_Wire]:
     """
     if is_path(name):
         raise not_found(name)
-    yield {"status": "pulling manifest"}
     absent = hub.missing(name)
     if absent is None:
         check_here(name)
-    else:
+    yield {"status": "pulling manifest"}
+    if absent is not None:
         yield from _pulled(absent)
     yield SUCCESS
 
