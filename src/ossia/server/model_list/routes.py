@@ -23,19 +23,22 @@ from ossia.server.errors import RequestError
 from ossia.server.openai_http import refusal
 
 
-def described(name: str) -> dict[str, Any]:
+def described(name: str, meaning: str) -> dict[str, Any]:
     """A model as OpenAI's API tells of it. Reads the checkpoint's headers and no weight.
+
+    Args:
+        meaning: the model that the name stands for.
 
     Raises:
         OssiaError: it cannot be opened.
     """
-    source = open_checkpoint(hub.resolve(name))
+    source = open_checkpoint(hub.resolve(meaning))
     context = Config.from_mapping(source.config).max_context
     return {
         "id": name,
         "object": "model",
         "created": int(max(path.stat().st_mtime for path in source.files)),
-        "owned_by": "ossia" if name in EMBEDDED else "openai",
+        "owned_by": "ossia" if meaning in EMBEDDED else "openai",
         "context_length": context,
         "max_model_len": context,
     }
@@ -44,11 +47,14 @@ def described(name: str) -> dict[str, Any]:
 def routes(context: ServerContext) -> list[Route]:
     """The list, and one model of it."""
 
+    def one(name: str) -> dict[str, Any]:
+        return described(name, context.models.meaning(name) or name)
+
     def known(names: list[str]) -> list[dict[str, Any]]:
         found = []
         for name in names:
             try:
-                found.append(described(name))
+                found.append(one(name))
             except OssiaError:
                 continue  # its files are damaged; who asks for it by name is told
         return found
@@ -66,7 +72,7 @@ def routes(context: ServerContext) -> list[Route]:
             return refusal(RequestError(404, what, "model_not_found", "model"))
         if "anthropic-version" in request.headers:
             return JSONResponse(model_info(name))
-        return JSONResponse(await run_in_threadpool(described, name))
+        return JSONResponse(await run_in_threadpool(one, name))
 
     return [
         Route("/v1/models", models, methods=["GET"]),
