@@ -81,10 +81,8 @@ def describe(name: HubName, revision: str = "main") -> RemoteModel:
         return _folder(name, repository)
     if ggufs := whole_files(files):
         return _gguf(name, repository, ggufs)
-    what = "GGUF files" if name.quantization else "a config.json with safetensors, or GGUF files"
-    raise InputError(
-        f"{name.repository} is nothing that runs here: it has no {what}; a gpt-oss has"
-    )
+    what = "no GGUF files" if name.quantization else "neither config.json with safetensors nor GGUF"
+    raise InputError(f"{name.repository} is nothing that runs here: it has {what}")
 
 
 def _folder(name: HubName, repository: Repository) -> RemoteModel:
@@ -97,16 +95,18 @@ def _folder(name: HubName, repository: Repository) -> RemoteModel:
     else:
         paths.add("model.safetensors")
     if lacking := sorted(paths - repository.files.keys()):
-        raise InputError(f"{name.repository} is not complete on the hub: it has no {lacking[0]}")
+        raise InputError(
+            f"{name.repository} is not complete on the hub: it has no {lacking[0]:.99}"
+        )
     files = tuple(repository.files[path] for path in sorted(paths))
     return RemoteModel(name, repository, files, config)
 
 
 def _shards(repository: Repository) -> set[str]:
     shards = _object(repository, _INDEX).get("weight_map")
-    names = set(shards.values()) if isinstance(shards, dict) else set()
+    names = [*shards.values()] if isinstance(shards, dict) else []
     if names and all(isinstance(name, str) and name.endswith(".safetensors") for name in names):
-        return names
+        return set(names)
     raise InputError(f"{repository.name.repository}: {_INDEX} names no weights")
 
 
