@@ -13,11 +13,17 @@ app = typer.Typer(no_args_is_help=True, help="Keys for a server that others reac
 
 def create(
     name: Annotated[str, typer.Argument(metavar="NAME", help="What you call it.")],
+    at_once: Annotated[
+        int | None, typer.Option(metavar="N", help="Requests that may be under way; default any.")
+    ] = None,
+    per_minute: Annotated[
+        int | None, typer.Option(metavar="N", help="Requests a minute; default any number.")
+    ] = None,
 ) -> None:
     """Make a key and print it, this once: what is kept is a digest."""
     from ossia.server import keys
 
-    output().write(keys.create(name) + "\n")
+    output().write(keys.create(name, at_once, per_minute) + "\n")
     notices().say("keep it; it cannot be shown again", dim=True)
 
 
@@ -27,7 +33,11 @@ def show() -> None:
 
     for key in keys.read():
         made = datetime.fromtimestamp(key.created, UTC).date()
-        output().write(f"{printable(key.name)}  made {made}\n")
+        limits = (
+            *([f"{key.at_once} at once"] if key.at_once else []),
+            *([f"{key.per_minute} a minute"] if key.per_minute else []),
+        )
+        output().write("  ".join((printable(key.name), f"made {made}", *limits)) + "\n")
 
 
 def revoke(

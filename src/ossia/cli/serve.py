@@ -68,7 +68,7 @@ def serve(
     guarding = Guarding(
         hosts=LOOPBACK if is_local else None,
         origins=frozenset(allow_origin or []),
-        is_known=None if is_local else keys.is_known,
+        key_of=None if is_local else keys.key_of,
     )
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host

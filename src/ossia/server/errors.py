@@ -10,11 +10,21 @@ class RequestError(Exception):
         status: of HTTP.
         code: one word for programs.
         param: the field that is wrong.
+        retry_after: seconds after which it may work; None where nothing is known of that.
     """
 
-    def __init__(self, status: int, message: str, code: str, param: str | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str,
+        param: str | None = None,
+        *,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(message)
         self.status, self.message, self.code, self.param = status, message, code, param
+        self.retry_after = retry_after
 
 
 def status_of(error: OssiaError) -> int:

@@ -10,8 +10,10 @@ import json
 import os
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from ossia.base import settings
 from ossia.base.errors import InputError, ResourceError
@@ -27,25 +29,34 @@ class Key:
         name: what its owner calls it.
         digest: SHA-256, in hexadecimal.
         created: seconds since 1970.
+        at_once: requests of it that may be under way; None is any number.
+        per_minute: requests of it that may begin in a minute; None is any number.
     """
 
     name: str
     digest: str
     created: float
+    at_once: int | None = None
+    per_minute: int | None = None
 
 
-def create(name: str) -> str:
+def create(name: str, at_once: int | None = None, per_minute: int | None = None) -> str:
     """A new key, which is told this once.
 
+    Args:
+        at_once, per_minute: see ``Key``.
+
     Raises:
-        InputError: the name is taken or none.
+        InputError: the name is taken or none, or a limit is below 1.
         ResourceError: the file cannot be written.
     """
     keys = read()
     if not name.strip() or any(key.name == name for key in keys):
         raise InputError(f"there is a key {name!r:.40} already, or the name is empty")
+    if any(limit is not None and limit < 1 for limit in (at_once, per_minute)):
+        raise InputError("a key is for one request at least; leave the limit out for any number")
     secret = _PREFIX + secrets.token_urlsafe(32)
-    _write([*keys, Key(name, _digest(secret), time.time())])
+    _write([*keys, Key(name, _digest(secret), time.time(), at_once, per_minute)])
     return secret
 
 
@@ -63,11 +74,18 @@ def revoke(name: str) -> None:
     _write(left)
 
 
-def is_known(secret: str) -> bool:
-    """Whether a key was given out and not revoked; takes as long for any other."""
+def key_of(secret: str) -> Key | None:
+    """The key that a secret is, unless it was revoked; takes as long for any other.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     digest = _digest(secret)
-    matches = [hmac.compare_digest(digest, key.digest) for key in read()]  # all, to take as long
-    return any(matches)
+    found = None
+    for key in read():  # all of them, to take as long
+        if hmac.compare_digest(digest, key.digest):
+            found = key
+    return found
 
 
 def read() -> list[Key]:
@@ -78,11 +96,18 @@ def read() -> list[Key]:
     """
     try:
         document = json.loads(_path().read_text(encoding="utf-8"))
-        return [Key(str(k["name"]), str(k["digest"]), float(k["created"])) for k in document]
+        return [_key(each) for each in document]
     except FileNotFoundError:
         return []
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise InputError(f"{_path()} cannot be read: {error!s:.80}; remove it") from None
+
+
+def _key(kept: Mapping[str, Any]) -> Key:
+    limits = [kept.get(name) for name in ("at_once", "per_minute")]
+    if not all(limit is None or (type(limit) is int and limit > 0) for limit in limits):
+        raise ValueError("a limit is no number above 0")
+    return Key(str(kept["name"]), str(kept["digest"]), float(kept["created"]), *limits)
 
 
 def _digest(secret: str) -> str:
