@@ -3,27 +3,27 @@
 Knows keys and time; does not know what is asked.
 """
 
-import math
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 
 from ossia.server.keys import Key
 
-MINUTE = 60.0
+SECOND = 10**9
+MINUTE = 60 * SECOND
 
 
 class Limits:
     """What is under way, and what was asked in the last minute, of each key.
 
     Args:
-        clock: seconds, from wherever.
+        clock: nanoseconds, from wherever: whole, so that who waits as told is let in.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], int] = time.monotonic_ns) -> None:
         self._clock = clock
         self._num_open: defaultdict[str, int] = defaultdict(int)
-        self._begun: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._begun: defaultdict[str, deque[int]] = defaultdict(deque)
 
     def enter(self, key: Key) -> int:
         """Takes a request, which ``leave`` ends; or tells in how many seconds one is taken.
@@ -35,7 +35,8 @@ class Limits:
         while begun and begun[0] <= now - MINUTE:
             begun.popleft()
         if key.per_minute is not None and len(begun) >= key.per_minute:
-            return max(1, math.ceil(begun[-key.per_minute] + MINUTE - now))
+            left = begun[-key.per_minute] + MINUTE - now  # above 0: it is of the last minute
+            return -(-left // SECOND)
         if key.at_once is not None and self._num_open[key.name] >= key.at_once:
             return 1
         if key.per_minute is not None:
