@@ -84,9 +84,8 @@ class Hub:
         self.era = 0
         self.moved: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._servers = [ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, h)) for h in _HOSTS]
+        self._servers = [_Server(("127.0.0.1", 0), _handler(self, host)) for host in _HOSTS]
         for server in self._servers:
-            server.daemon_threads = True
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         self.endpoint, self.storage = (
             f"http://127.0.0.1:{server.server_address[1]}" for server in self._servers
@@ -157,6 +156,11 @@ def _digest(path: str, content: bytes | Path) -> str:
 
 def _handler(hub: Hub, host: str) -> type["_Handler"]:
     return type(f"_{host}", (_Handler,), {"hub": hub, "host": host})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # or connections beyond five at once wait a second
 
 
 class _Handler(BaseHTTPRequestHandler):

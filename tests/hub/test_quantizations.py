@@ -19,6 +19,8 @@ def test_the_parts_of_a_model_are_one() -> None:
         ("gpt-oss-20b-UD-Q4_K_XL.gguf", "UD-Q4_K_XL"),
         ("x.IQ2_XXS.gguf", "IQ2_XXS"),
         ("gpt-oss-20b_MXFP4_MOE.gguf", "MXFP4_MOE"),
+        ("F16/gpt-oss-20b-00001-of-00002.gguf", "F16"),
+        ("folder/model.gguf", None),
         ("model.gguf", None),
         ("gpt-oss-20b.gguf", None),
     ],

@@ -25,7 +25,7 @@ RELEASED: dict[str, bytes] = {
     "special_tokens_map.json": b"{}",
     "chat_template.jinja": b"{#",
     "model.safetensors.index.json": json.dumps(INDEX).encode(),
-    **{shard: b"w" for shard in SHARDS},
+    **dict.fromkeys(SHARDS, b"w"),
     "model-left-over.safetensors": b"w",
     "LICENSE": b"apache",
     "USAGE_POLICY": b"be nice",
@@ -108,7 +108,7 @@ def test_gguf_files_by_quantisation(hub: Hub, tmp_path: Path) -> None:
     data = gguf(tmp_path, "gpt-oss")
     parts = [f"F16/x-F16-{n:05}-of-00002.gguf" for n in (1, 2)]
     names = ["x-Q8_0.gguf", "x-UD-Q8_0.gguf", "x-Q4_K_M.gguf", *parts]
-    hub.add("a/b", {**{name: data for name in names}, "README.md": b"#", "LICENSE": b"l"})
+    hub.add("a/b", {**dict.fromkeys(names, data), "README.md": b"#", "LICENSE": b"l"})
     for wanted, found in (("Q8_0", names[:1]), ("q8_0", names[:1]), ("F16", parts)):
         model = describe(HubName("a", "b", wanted))
         assert [file.path for file in model.files] == sorted([*found, "README.md", "LICENSE"])
@@ -130,7 +130,7 @@ def test_the_only_gguf_needs_no_choice(hub: Hub, tmp_path: Path) -> None:
     model = describe(HubName("ggml-org", "gpt-oss-20b-GGUF"))
     assert [file.path for file in model.files] == ["gpt-oss-20b-mxfp4.gguf"]
     hub.add("a/b", {"Q8_0/x.gguf": data})
-    with pytest.raises(InputError, match="more than one model|choose one"):
+    with pytest.raises(InputError, match="has its GGUF file in a folder; choose one of a/b:Q8_0"):
         describe(HubName("a", "b"))
     assert describe(HubName("a", "b", "Q8_0")).files
 

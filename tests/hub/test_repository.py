@@ -46,24 +46,27 @@ def test_a_repository_that_moved(hub: Hub) -> None:
     assert read_file(found, found.files["config.json"]) == FILES["config.json"]
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, token: str | None, path: str | None = None) -> str:
+def refused(monkeypatch: pytest.MonkeyPatch, token: str | None) -> str:
     if token:
         monkeypatch.setenv("HF_TOKEN", token)
     else:
         monkeypatch.delenv("HF_TOKEN", raising=False)
     with pytest.raises(InputError) as caught:
-        found = find_repository(NAME)
-        assert path is not None
-        read_file(found, found.files[path])
+        read_config()
     return str(caught.value)
+
+
+def read_config() -> bytes:
+    found = find_repository(NAME)
+    return read_file(found, found.files["config.json"])
 
 
 def test_a_gated_model_says_what_to_do(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     made = hub.add("a/b", FILES, is_gated=True)
     page = f"a/b is gated: accept its licence at {hub.endpoint}/a/b; then "
-    told = refused(monkeypatch, None, "config.json")
+    told = refused(monkeypatch, None)
     assert told == f"{page}set HF_TOKEN, or run hf auth login"
-    told = refused(monkeypatch, TOKEN, "config.json")
+    told = refused(monkeypatch, TOKEN)
     assert told == f"{page}the token that you have has no access yet"
     made.members.add(TOKEN)
     found = find_repository(NAME)
@@ -145,7 +148,7 @@ def test_a_small_file_is_checked(hub: Hub) -> None:
     hub.add("a/b", FILES)
     found = find_repository(NAME)
     hub.faults.append(Fault("flip", host="cache", value=3))
-    with pytest.raises(NetworkError, match="config.json is not what the hub lists"):
+    with pytest.raises(NetworkError, match=r"config\.json is not what the hub lists"):
         read_file(found, found.files["config.json"])
     hub.faults.append(Fault("cut", host="cache", value=3))  # once; then it goes well
     assert read_file(found, found.files["config.json"]) == FILES["config.json"]

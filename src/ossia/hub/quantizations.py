@@ -33,11 +33,13 @@ def whole_files(paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def label_of(path: str) -> str | None:
-    """The quantisation that the name of a file ends with, as it is spelled there."""
-    name = PurePosixPath(path).name
-    whole = _PART.fullmatch(name)
-    label = _LABEL.search(whole[1] if whole else name.removesuffix(".gguf"))
-    return label[1] if label else None
+    """The quantisation that the name of a file ends with, or its folder's, as it is spelled."""
+    place = PurePosixPath(path)
+    whole = _PART.fullmatch(place.name)
+    for name in (whole[1] if whole else place.stem, f"-{place.parent.name}"):
+        if label := _LABEL.search(name):
+            return label[1]
+    return None
 
 
 def is_read(label: str) -> bool:

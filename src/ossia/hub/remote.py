@@ -133,7 +133,8 @@ def _gguf(
     if wanted is not None:  # UD-Q8_0 is one too, but not if there is a plain Q8_0
         fitting = [p for p in fitting if (label_of(p) or "").lower() == wanted.lower()] or fitting
     if len(fitting) != 1 or (wanted is None and "/" in fitting[0]):
-        what = f"no GGUF file of {wanted}" if wanted and not fitting else "more than one model"
+        what = "more than one model" if len(ggufs) > 1 else "its GGUF file in a folder"
+        what = f"no GGUF file of {wanted}" if wanted and not fitting else what
         raise InputError(f"{name.repository} has {what}; {_choices(name, repository, ggufs)}")
     (path,) = fitting
     if (label := label_of(path)) is not None and not is_read(label):

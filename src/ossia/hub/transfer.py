@@ -123,10 +123,9 @@ class Transfer:
         with self._changed:
             num_all = sum(part.file.size for part in self._parts)
             num_done = sum(part.num_done for part in self._parts)
-            is_quiet = time.monotonic() > self._last_byte + _QUIET
-            return Progress(
-                num_done, self._num_checked, num_all, self._trouble if is_quiet else None
-            )
+            is_quiet = time.monotonic() > self._last_byte + _QUIET and num_done < num_all
+            note = self._trouble if is_quiet else None
+            return Progress(num_done, self._num_checked, num_all, note)
 
     def _stop(self) -> None:
         with self._changed:
@@ -162,7 +161,6 @@ class Transfer:
                 name, path = self._repository.name, piece.part.file.path
                 raise explained(refusal, name, path) from None
             except PassingError as error:
-                self._places.pop(piece.part.file.path, None)  # it may be good for a time only
                 num_failures = 1 if piece.position > start else num_failures + 1
                 self._wait(num_failures, error)
             finally:
@@ -208,14 +206,12 @@ class Transfer:
         return Piece(longest.part, middle, middle, end)
 
     def _fetch(self, piece: Piece) -> None:
-        """One request, from where a file was the last time, or from the hub."""
-        part, path = piece.part, piece.part.file.path
+        """One request, and what comes of it."""
+        part = piece.part
         start, end = piece.position, piece.end  # the end may be taken away meanwhile
         byte_range = None if (start, end) == (0, part.file.size) else (start, end - 1)
-        place = self._places.get(path) or address(self._repository, part.file)
-        with open_url(place, byte_range) as response:
+        with self._open(part, byte_range) as response:
             _check_head(response, part, byte_range)
-            self._places[path] = response.url
             if byte_range is not None and response.status == 200:
                 part.can_seek = False
                 _skip(response, start)
@@ -225,6 +221,19 @@ class Transfer:
             finally:
                 os.close(descriptor)
 
+    def _open(self, part: PartialFile, byte_range: tuple[int, int] | None) -> Response:
+        """From where the hub led to the last time, as long as that is good, else by the hub."""
+        path = part.file.path
+        if (known := self._places.get(path)) is not None:
+            try:
+                return open_url(known, byte_range)
+            except PassingError as error:
+                if not error.is_wrong:
+                    raise
+        response = open_url(address(self._repository, part.file), byte_range)
+        self._places[path] = response.url
+        return response
+
     def _receive(self, response: Response, piece: Piece, descriptor: int) -> None:
         """Writes what comes, each stretch counted once it is."""
         window, floor = time.monotonic() + TIMEOUT, piece.position + _LEAST_PER_TIMEOUT
@@ -233,13 +242,15 @@ class Transfer:
                 data = _next_bytes(response, min(_CHUNK, left))
                 _write(descriptor, data, piece.position)
                 piece.position += len(data)
-                self._last_byte, self._trouble = time.monotonic(), None
+                self._last_byte = now = time.monotonic()
+                if now > self._not_before:
+                    self._trouble = None
                 if piece.position - piece.counted >= _COUNTED_AT_ONCE:
                     self._count(piece)
-                if time.monotonic() > window:
+                if now > window:
                     if piece.position < floor:
                         raise PassingError(f"{host_of(response.url)} is too slow")
-                    window, floor = time.monotonic() + TIMEOUT, piece.position + _LEAST_PER_TIMEOUT
+                    window, floor = now + TIMEOUT, piece.position + _LEAST_PER_TIMEOUT
         finally:
             if piece.position > piece.counted:
                 self._count(piece)
