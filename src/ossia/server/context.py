@@ -4,6 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from ossia.agent import PLAIN, Transcript, opening, persona_named
 from ossia.chat import ChatModel
 from ossia.server.models import Loaded
 
@@ -34,3 +35,11 @@ class ServerContext:
     """What the server has."""
 
     models: Models
+
+    def persona(self, name: str) -> Transcript:
+        """What a model's name says of the manner of its answers.
+
+        Raises:
+            InputError: it is a name that the user gave, and its file is damaged.
+        """
+        return opening(persona_named(self.models.meaning(name) or name) or PLAIN)

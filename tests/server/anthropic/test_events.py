@@ -151,6 +151,10 @@ def test_a_long_prompt_pings() -> None:
     assert made(Prefill(1, 2)) == [{"type": "ping"}]
 
 
+def test_reasoning_that_is_not_shown_pings_now_and_then() -> None:
+    assert made(*[Reasoning("a")] * 200) == [{"type": "ping"}] * 3
+
+
 def test_blocks_follow_the_order_of_what_was_said() -> None:
     call = ToolCall("functions.f", "")
     said = [Reasoning("a"), Text("b"), Reasoning("c"), call, ToolCall("functions.f", "{}")]

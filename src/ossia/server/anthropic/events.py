@@ -25,6 +25,9 @@ from ossia.server.anthropic.translate import Display, Translation
 
 _Wire = dict[str, Any]
 
+SILENT_PIECES = 64
+"""Pieces of reasoning that the client does not see, and after which it hears a ping instead."""
+
 _STOP_REASONS = {
     Reason.STOP: "end_turn",
     Reason.TOOL_CALL: "tool_use",
@@ -50,6 +53,7 @@ class MessageEvents:
     reasoning: str = ""
     _index: int = -1
     _kind: str | None = None  # of the open block
+    _num_silent: int = 0  # pieces of reasoning that the client did not see
     _signed: int = 0  # characters of the reasoning that a signature stands for
 
     def start(self) -> _Wire:
@@ -88,6 +92,10 @@ class MessageEvents:
     def _think(self, text: str) -> Iterator[_Wire]:
         self.reasoning += text
         display = self.translation.display
+        if display is not Display.SHOWN:
+            self._num_silent += 1
+            if self._num_silent % SILENT_PIECES == 0:
+                yield {"type": "ping"}
         if display is Display.HIDDEN:
             return
         block = {"type": "thinking", "thinking": "", "signature": ""}

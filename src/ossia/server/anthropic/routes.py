@@ -3,6 +3,7 @@
 Knows HTTP and models; what the fields mean ``translate`` knows, what goes back ``events``.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
@@ -11,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ossia.agent import PLAIN, opening, persona_named
 from ossia.chat import ChatModel, Done, Failed
 from ossia.harmony import render
 from ossia.server.anthropic import schema
@@ -42,7 +42,7 @@ def routes(context: ServerContext) -> list[Route]:
 
     async def create(http: Request, document: Any) -> Response:
         request = validated(schema.MessageRequest, document)
-        translation = _translated(request, recall)
+        translation = _translated(context, request, recall)
         events = _events(context, request, translation, recall)
         if request.stream:
             return await streamed(FORM, events)
@@ -50,9 +50,9 @@ def routes(context: ServerContext) -> list[Route]:
 
     async def count(_: Request, document: Any) -> Response:
         request = validated(schema.CountRequest, document)
-        translation = _translated(request, recall)
+        translation = _translated(context, request, recall)
         async with context.models.lease(request.model) as model:
-            return JSONResponse({"input_tokens": _num_prompt(model, translation)})
+            return JSONResponse({"input_tokens": await _num_prompt(model, translation)})
 
     return [
         Route("/v1/messages", handled(FORM, create), methods=["POST"]),
@@ -60,8 +60,10 @@ def routes(context: ServerContext) -> list[Route]:
     ]
 
 
-def _translated(request: schema.CountRequest, recall: Recall) -> Translation:
-    persona = opening(persona_named(request.model) or PLAIN)
+def _translated(
+    context: ServerContext, request: schema.CountRequest, recall: Recall
+) -> Translation:
+    persona = context.persona(request.model)
     return translate(request, today(), persona, recall)
 
 
@@ -78,7 +80,8 @@ async def _events(
     """
     asked = translation.asked
     async with context.models.lease(request.model) as model:
-        writer = MessageEvents(request.model, translation, _num_prompt(model, translation))
+        num_prompt = await _num_prompt(model, translation)
+        writer = MessageEvents(request.model, translation, num_prompt)
         answer = model.arespond(asked.messages, asked.settings, asked.demands, asked.terms)
         has_begun = False
         async with aclosing(answer) as events:
@@ -95,5 +98,6 @@ async def _events(
                     yield wire
 
 
-def _num_prompt(model: ChatModel, translation: Translation) -> int:
-    return len(render(translation.asked.messages, model.tokenizer))
+async def _num_prompt(model: ChatModel, translation: Translation) -> int:
+    """Tokens of the prompt, which take their time to count where it is long."""
+    return len(await asyncio.to_thread(render, translation.asked.messages, model.tokenizer))

@@ -10,7 +10,6 @@ from typing import Any
 
 from starlette.routing import Route
 
-from ossia.agent.persona import PLAIN, opening, persona_named
 from ossia.base.version import VERSION
 from ossia.chat import ChatModel, Done, Event, Failed
 from ossia.server.chat_completions.answer import Choice, Head, chunk, completion, usage_of
@@ -88,7 +87,7 @@ def routes(context: ServerContext) -> list[Route]:
 
     def start(document: Any) -> _Job:
         request = validated(ChatCompletionRequest, document)
-        persona = opening(persona_named(request.model) or PLAIN)
+        persona = context.persona(request.model)
         translated = translate(request, today(), persona, recall)
         head = Head(request.model, f"ossia-{VERSION}", translated.warnings)
         choices = tuple(

@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ossia import __version__
-from ossia.agent import PLAIN, Transcript, opening, persona_named
+from ossia.agent import Transcript
 from ossia.base.errors import OssiaError
+from ossia.base.version import VERSION as OSSIA_VERSION
 from ossia.chat import ChatModel, Done, Failed
 from ossia.server.context import ServerContext
 from ossia.server.conversation import today
@@ -72,7 +72,7 @@ def routes(context: ServerContext) -> list[Route]:
 
 
 async def _version(_: Request) -> Response:
-    return JSONResponse({"version": VERSION, "ossia": __version__})
+    return JSONResponse({"version": VERSION, "ossia": OSSIA_VERSION})
 
 
 async def _no_embeddings(_: Request, __: Any) -> Response:
@@ -89,7 +89,7 @@ class _Answers:
     """Chat and generate."""
 
     def __init__(self, context: ServerContext) -> None:
-        self._models = context.models
+        self._context, self._models = context, context.models
         self._recall = Recall()
 
     async def chat(self, http: Request, document: Any) -> Response:
@@ -97,14 +97,14 @@ class _Answers:
         request = validated(schema.ChatRequest, document)
         if not request.messages:
             return await self._load(request, is_chat=True)
-        persona = _persona(request.model)
+        persona = self._context.persona(without_tag(request.model))
         translation = translate_chat(request, today(), persona, self._recall)
         return await _answer(http, request, self._lines(request, lambda _: translation))
 
     async def generate(self, http: Request, document: Any) -> Response:
         """``/api/generate``."""
         request = validated(schema.GenerateRequest, document)
-        persona = _persona(request.model)
+        persona = self._context.persona(without_tag(request.model))
         if not request.prompt:
             return await self._load(request, is_chat=False)
         if request.raw:
@@ -188,10 +188,6 @@ async def _answer(
 
 def _keep_alive(request: schema.ChatRequest | schema.GenerateRequest) -> float | None:
     return None if request.keep_alive is None else seconds_of(request.keep_alive)
-
-
-def _persona(name: str) -> Transcript:
-    return opening(persona_named(without_tag(name)) or PLAIN)
 
 
 class _Models:
