@@ -30,6 +30,26 @@ def test_a_token_without_a_chance_is_minus_infinity() -> None:
     assert logprobs_of(logits, 0, 1).top == ((0, 0.0),)
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_logits_that_are_no_numbers_have_no_likeliest(bad: float) -> None:
+    found = logprobs_of(np.asarray([0.0, bad, 1.0], np.float32), 0, 2)
+    assert np.isnan(found.logprob)
+    assert found.top == ()
+
+
+def test_logits_at_both_ends_of_what_a_float_holds() -> None:
+    highest = np.finfo(np.float32).max
+    found = logprobs_of(np.asarray([highest, -highest], np.float32), 1, 2)
+    assert found.logprob == -2 * float(highest)
+    assert found.top == ((0, 0.0), (1, found.logprob))
+
+
+def test_of_many_equal_ones_the_lower_ids_come_first() -> None:
+    logits = np.zeros(5000, np.float32)
+    logits[4000:4003] = 1
+    assert [i for i, _ in logprobs_of(logits, 0, 6).top] == [4000, 4001, 4002, 0, 1, 2]
+
+
 @pytest.mark.oracle
 def test_they_are_torchs() -> None:
     torch = pytest.importorskip("torch")

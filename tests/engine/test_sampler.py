@@ -55,6 +55,38 @@ def test_same_seed_and_position_give_the_same_token() -> None:
         assert first == sample(LOGITS.copy(), Sampling(seed=11), position)
 
 
+def test_a_seed_means_the_same_tokens_in_every_version() -> None:
+    """Answers that somebody noted with their seed come again after an update."""
+    plain = [sample(LOGITS, Sampling(seed=2**63), position) for position in range(12)]
+    assert plain == [3, 0, 0, 0, 1, 1, 1, 0, 0, 3, 0, 0]
+    nucleus = [sample(LOGITS, Sampling(0.9, 0.8, seed=4), position) for position in range(12)]
+    assert nucleus == [0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1]
+
+
+def _chi_square_bound(freedom: int) -> float:
+    """What chance alone exceeds once in 10,000 times (Wilson and Hilferty, 1931)."""
+    spread = 2 / (9 * freedom)
+    return freedom * (1 - spread + 3.72 * spread**0.5) ** 3
+
+
+@pytest.mark.parametrize("size", [6, 1400])  # less than a run, and a few
+@pytest.mark.parametrize("by_seed", [False, True])
+def test_draws_are_as_frequent_as_they_should_be(size: int, by_seed: bool) -> None:
+    """Over the positions of one sequence, and over the first tokens of many."""
+    logits = np.random.default_rng(size).normal(0, 1, size).astype(np.float32)
+    expected = np.exp(logits.astype(np.float64))
+    expected *= 10_000 / expected.sum()
+    places = [(i, 3) if by_seed else (3, i) for i in range(10_000)]
+    ids = [sample(logits, Sampling(seed=seed), position) for seed, position in places]
+    order = np.argsort(expected)
+    bins = np.cumsum(expected[order]) // 50  # neighbours together, at least about 50 in each
+    wanted = np.bincount(bins.astype(int), expected[order])
+    found = np.bincount(bins.astype(int), np.bincount(ids, minlength=size)[order])
+    wanted, found = wanted[wanted > 0], found[wanted > 0]
+    statistic = ((found - wanted) ** 2 / wanted).sum()
+    assert statistic < _chi_square_bound(wanted.size - 1)
+
+
 def test_seeds_differ() -> None:
     draws = [[sample(LOGITS, Sampling(seed=s), p) for p in range(40)] for s in (1, 2)]
     assert draws[0] != draws[1]
@@ -82,8 +114,10 @@ def test_logits_that_are_no_numbers_are_reported(bad: float, temperature: float)
         ({"top_p": 0.0}, "top_p"),
         ({"top_p": 1.1}, "top_p"),
         ({"top_k": -1}, "top_k"),
+        ({"top_k": 2.5}, "top_k must be at least 0, a whole number; it is 2.5"),
         ({"min_p": 2.0}, "min_p"),
         ({"seed": -1}, "seed"),
+        ({"seed": 1.5}, "seed .* a whole number; it is 1.5"),
     ],
 )
 def test_values_out_of_range_are_refused(values: dict[str, float], word: str) -> None:

@@ -31,8 +31,8 @@ class Sampling:
     """How the next token is chosen. The defaults are the model card's; each no-op costs nothing.
 
     In this order: bias, penalties, what a constraint allows, temperature, top_k, min_p, top_p.
-    vLLM keeps the same tokens. transformers puts top_p before min_p, which may keep more where both
-    are on, and keeps all that equal the last of top_k, where ossia keeps as many as were asked for.
+    It is vLLM's order; transformers puts top_p before min_p, which may keep more where both are on.
+    Both also keep what equals the last of top_k, where ossia keeps as many as were asked for.
 
     Attributes:
         temperature: 0 takes the likeliest token; 1 samples from the model as trained.
