@@ -6,16 +6,17 @@ is a piece of the stream, for the status is sent by then.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from ossia.base.errors import OssiaError
 from ossia.server.errors import RequestError
+from ossia.server.streaming import LiveResponse
 
 Wire = dict[str, Any]
 Fault = RequestError | OssiaError
@@ -33,12 +34,14 @@ class Form:
         encode: one piece of a stream.
         fault: an error's status and body; the body is also a piece.
         end: what follows the last piece of a stream that is whole.
+        idle: what says in a pause that the stream goes on; nothing does where it is empty.
     """
 
     media_type: str
     encode: Callable[[Wire], str]
     fault: Callable[[Fault], tuple[int, Wire]]
     end: str = ""
+    idle: str = ""
 
     def refusal(self, error: Fault) -> Response:
         """An error as a response."""
@@ -62,18 +65,18 @@ def handled(form: Form, handle: Callable[[Request, Any], Awaitable[Response]]) -
     return endpoint
 
 
-async def streamed(form: Form, pieces: AsyncGenerator[Wire, None]) -> Response:
-    """A stream, once its first piece is there.
+async def streamed(request: Request, form: Form, pieces: AsyncGenerator[Wire, None]) -> Response:
+    """A stream, once its first piece is there, if the client waits for it.
 
     Raises:
         RequestError, OssiaError: there is none.
     """
     try:
-        first = await anext(pieces)
+        first = await unless_gone(request, anext(pieces))
     except BaseException:
         await pieces.aclose()
         raise
-    return StreamingResponse(_encoded(form, first, pieces), media_type=form.media_type)
+    return LiveResponse(_encoded(form, first, pieces), form.media_type, form.idle)
 
 
 async def collected(
@@ -94,7 +97,7 @@ async def collected(
 
 async def _encoded(
     form: Form, first: Wire, pieces: AsyncGenerator[Wire, None]
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     async with aclosing(pieces):
         yield form.encode(first)
         try:

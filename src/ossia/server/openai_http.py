@@ -44,7 +44,7 @@ def form(subject: str | None = None) -> Form:
         known = error_of(error, subject)
         return known.status, error_body(known)
 
-    return Form("text/event-stream", _event, fault, end="data: [DONE]\n\n")
+    return Form("text/event-stream", _event, fault, end="data: [DONE]\n\n", idle=": \n\n")
 
 
 def endpoint(start: Callable[[Any], Job], subject: str) -> Endpoint:
@@ -59,7 +59,7 @@ def endpoint(start: Callable[[Any], Job], subject: str) -> Endpoint:
     async def answer(request: Request, document: Any) -> Response:
         job = start(document)
         if document.get("stream"):
-            return await streamed(said, job.chunks())
+            return await streamed(request, said, job.chunks())
         return JSONResponse(await unless_gone(request, job.whole()))
 
     return handled(said, answer)

@@ -45,7 +45,7 @@ def routes(context: ServerContext) -> list[Route]:
         translation = _translated(context, request, recall)
         events = _events(context, request, translation, recall)
         if request.stream:
-            return await streamed(FORM, events)
+            return await streamed(http, FORM, events)
         return await collected(http, events, whole)
 
     async def count(_: Request, document: Any) -> Response:

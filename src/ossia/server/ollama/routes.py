@@ -137,7 +137,7 @@ class _Answers:
     ) -> AsyncGenerator[Wire, None]:
         start = time.perf_counter()
         async with self._models.lease(without_tag(request.model), _keep_alive(request)) as model:
-            translation = translated(model)
+            translation = await run_in_threadpool(translated, model)
             asked = translation.asked
             is_chat = isinstance(request, schema.ChatRequest)
             seconds = time.perf_counter() - start
@@ -183,7 +183,7 @@ async def _answer(
     """Ollama streams unless it is told not to."""
     if request.stream is False:
         return await collected(http, lines, whole)
-    return await streamed(FORM, lines)
+    return await streamed(http, FORM, lines)
 
 
 def _keep_alive(request: schema.ChatRequest | schema.GenerateRequest) -> float | None:
@@ -289,4 +289,4 @@ async def _told(http: Request, steps: Iterator[Wire], stream: bool | None) -> Re
 
     if stream is False:
         return await collected(http, lines(), lambda told: list(told)[-1])
-    return await streamed(FORM, lines())
+    return await streamed(http, FORM, lines())
