@@ -277,9 +277,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(307, head)
 
     def _cached(self, name: str, path: str) -> None:
+        fault = self.hub.fault("cache", path)
+        if fault and self._early(fault):
+            return
         found = self.hub.repositories[name]
         head = {"X-Repo-Commit": found.commit, "ETag": f'"{found.digests[path]}"'}
-        self._file(found.files[path], head, self.hub.fault("cache", path))
+        self._file(found.files[path], head, fault)
 
     def _storage(self, url: Any) -> None:
         owner, title, path = unquote(url.path).lstrip("/").split("/", 2)

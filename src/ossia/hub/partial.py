@@ -120,7 +120,9 @@ class PartialFile:
         with self._journal.open("ab+") as journal:
             journal.seek(0)
             lines = journal.read()
-            if not lines.endswith(b"\n"):  # the next line must not run into one that was cut
+            if lines and not lines.endswith(
+                b"\n"
+            ):  # the next line must not run into one that was cut
                 journal.write(b"\n")
         stretches = []
         for line in lines.split(b"\n"):

@@ -285,7 +285,7 @@ class Transfer:
     def _check(self) -> None:
         """Hashes every file as it comes."""
         for part in self._parts:
-            if not (self._is_right(part) or self._is_right(part)):
+            if not (self._is_right(part) or self._is_right(part, is_last=True)):
                 host = host_of(address(self._repository, part.file))
                 raise NetworkError(
                     f"{part.file.path}: what {host} sends is not what it lists (hash "
@@ -296,8 +296,12 @@ class Transfer:
                 return
         self._has_ended.set()
 
-    def _is_right(self, part: PartialFile) -> bool:
-        """Hashes one file; if it is wrong, nothing of it stays. True too if all was stopped."""
+    def _is_right(self, part: PartialFile, *, is_last: bool = False) -> bool:
+        """Hashes one file; if it is wrong, nothing of it stays. True too if all was stopped.
+
+        Args:
+            is_last: whether it is not fetched again.
+        """
         before, size = self._num_checked, part.file.size
         digest = Digest(part.file.digest, size)
         with contextlib.ExitStack() as stack:
@@ -317,6 +321,7 @@ class Transfer:
                 self.sha256[part.file.path] = digest.sha256
                 part.finish()
             else:
+                self._is_stopped |= is_last
                 part.discard()
                 self._num_checked = before
                 self._changed.notify_all()
