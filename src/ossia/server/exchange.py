@@ -134,6 +134,11 @@ async def _is_gone(request: Request) -> None:
         pass
 
 
+def client_of(request: Request) -> str:
+    """Whose request it is, as far as the server knows: the name of its key."""
+    return str(getattr(request.state, "client", ""))
+
+
 async def read_json(request: Request) -> Any:
     """The JSON of a request. Halves of characters, which no text can hold, are U+FFFD.
 

@@ -79,6 +79,7 @@ class Guard:
         except RequestError as error:
             await _refuse(send, error, more)
             return
+        scope["state"]["client"] = key.name if key is not None else ""
         try:
             await self._app(scope, _Bounded(receive), _adding(send, more))
         finally:

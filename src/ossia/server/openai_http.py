@@ -15,6 +15,7 @@ from ossia.server.exchange import (
     Fault,
     Form,
     Wire,
+    client_of,
     compact,
     handled,
     streamed,
@@ -47,17 +48,17 @@ def form(subject: str | None = None) -> Form:
     return Form("text/event-stream", _event, fault, end="data: [DONE]\n\n", idle=": \n\n")
 
 
-def endpoint(start: Callable[[Any], Job], subject: str) -> Endpoint:
+def endpoint(start: Callable[[Any, str], Job], subject: str) -> Endpoint:
     """A route's function, for an answer in either form.
 
     Args:
-        start: makes a job of a request's JSON.
+        start: makes a job of a request's JSON and of the name of who sent it.
         subject: see ``form``.
     """
     said = form(subject)
 
     async def answer(request: Request, document: Any) -> Response:
-        job = start(document)
+        job = start(document, client_of(request))
         if document.get("stream"):
             return await streamed(request, said, job.chunks())
         return JSONResponse(await unless_gone(request, job.whole()))

@@ -86,8 +86,9 @@ class SamplingFields(Part):
         return replace(usual, **chosen)
 
     def terms(self, client: str) -> Terms:
-        """Whose request it is: as it says itself, else the client that the server knows."""
-        return Terms(client=self.safety_identifier or self.user or client)
+        """Whose request it is: the client that the server knows, and its user that it tells."""
+        told = self.safety_identifier or self.user
+        return Terms(client="/".join(filter(None, (client, told))))
 
 
 def _biases(told: dict[str, float]) -> tuple[tuple[int, float], ...]:

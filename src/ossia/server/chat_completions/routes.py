@@ -85,10 +85,10 @@ def routes(context: ServerContext) -> list[Route]:
     """The dialect's routes."""
     recall = Recall()
 
-    def start(document: Any) -> _Job:
+    def start(document: Any, client: str) -> _Job:
         request = validated(ChatCompletionRequest, document)
         persona = context.persona(request.model)
-        translated = translate(request, today(), persona, recall)
+        translated = translate(request, today(), persona, recall, client)
         head = Head(request.model, f"ossia-{VERSION}", translated.warnings)
         choices = tuple(
             Choice(index, translated.names, has_logprobs=bool(request.logprobs))

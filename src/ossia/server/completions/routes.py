@@ -28,6 +28,7 @@ class _Job:
     context: ServerContext
     request: CompletionRequest
     head: Head
+    client: str
 
     async def chunks(self) -> AsyncGenerator[dict[str, Any], None]:
         """The texts as the objects of a stream."""
@@ -52,7 +53,7 @@ class _Job:
             return completion(self.head, choices, self.request.n or 1)
 
     def _choices(self, model: ChatModel) -> list[Choice]:
-        asked = translate(self.request, model.tokenizer)
+        asked = translate(self.request, model.tokenizer, self.client)
         return [Choice(index, one, model.tokenizer) for index, one in enumerate(asked)]
 
     async def _made(self, model: ChatModel, choices: list[Choice]) -> AsyncGenerator[int, None]:
@@ -76,8 +77,8 @@ async def _make(model: ChatModel, choice: Choice) -> AsyncGenerator[None, None]:
 def routes(context: ServerContext) -> list[Route]:
     """The dialect's routes."""
 
-    def start(document: Any) -> _Job:
+    def start(document: Any, client: str) -> _Job:
         request = validated(CompletionRequest, document)
-        return _Job(context, request, Head(request.model, f"ossia-{VERSION}"))
+        return _Job(context, request, Head(request.model, f"ossia-{VERSION}"), client)
 
     return [Route("/v1/completions", endpoint(start, "prompt"), methods=["POST"])]
