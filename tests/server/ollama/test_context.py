@@ -41,6 +41,11 @@ def test_nothing_is_nothing() -> None:
     assert tuple(read_context([], NANO)) == ()
 
 
+def test_a_long_conversation_is_read_in_one_go() -> None:
+    said = [User("Hi"), Assistant("Hello.")] * 20_000
+    assert list(read_context(render(said, NANO, for_completion=False), NANO)) == said
+
+
 def start_of(tokenizer: Tokenizer) -> list[int]:
     return render([User("Hi")], tokenizer, for_completion=False)
 

@@ -164,6 +164,28 @@ def test_two_calls_of_one_tool_are_answered_in_order() -> None:
     assert results == ["first", "second"]
 
 
+def test_many_calls_and_results_take_no_long_search() -> None:
+    talk = [{"role": "assistant", "tool_calls": [CALL] * 20_000}]
+    talk += [{"role": "tool", "content": str(n), "tool_name": "add"} for n in range(20_000)]
+    messages = chat(user(), *talk, model="nano", tools=[ADD]).asked.messages
+    results = [message.text for message in messages if isinstance(message, ToolResult)]
+    assert results == [str(n) for n in range(20_000)]
+
+
+def test_a_result_with_an_id_is_that_calls() -> None:
+    calls = [CALL | {"id": "c1"}, CALL | {"id": "c2"}]
+    messages = chat(
+        user(),
+        {"role": "assistant", "tool_calls": calls},
+        {"role": "tool", "content": "second", "tool_call_id": "c2", "tool_name": "add"},
+        {"role": "tool", "content": "first", "tool_name": "add"},
+        model="nano",
+        tools=[ADD],
+    ).asked.messages
+    results = [message.text for message in messages if isinstance(message, ToolResult)]
+    assert results == ["first", "second"]
+
+
 def test_forgotten_reasoning_is_recalled() -> None:
     recall = Recall()
     recall.keep("call_1", "I add.")
@@ -243,6 +265,7 @@ def test_what_generate_cannot_do_is_refused(fields: dict[str, Any], reason: str)
         ([{"role": "user", "content": "?", "images": ["iVBORw0KGgo="]}], "no images"),
         ([{"role": "tool", "content": "85"}], "no call before it"),
         ([user(), {"role": "tool", "content": "85", "tool_name": "sub"}], "'sub'"),
+        ([user(), {"role": "tool", "content": "85", "tool_call_id": "c9"}], "'c9'"),
     ],
 )
 def test_conversations_that_cannot_be_are_refused(messages: Any, reason: str) -> None:

@@ -27,17 +27,18 @@ def read_context(ids: Sequence[int], tokenizer: Tokenizer) -> Iterator[Message]:
         ConversationError: the ids are no context that this model's server gave.
     """
     start, middle, end = (tokenizer.special(name) for name in (START, MESSAGE, END))
-    rest = list(ids)
-    while rest:
+    position = 0
+    while position < len(ids):
         try:
-            body, stop = rest.index(middle), rest.index(end)
+            body = ids.index(middle, position)
+            stop = ids.index(end, body)
         except ValueError:
             raise _refusal() from None
-        if rest[0] != start or not body < stop:
+        if ids[position] != start:
             raise _refusal()
-        text = tokenizer.decode(rest[body + 1 : stop])
-        yield _message(tokenizer.decode(rest[1:body]), text)
-        rest = rest[stop + 1 :]
+        text = tokenizer.decode(ids[body + 1 : stop])
+        yield _message(tokenizer.decode(ids[position + 1 : body]), text)
+        position = stop + 1
 
 
 def _kept(messages: Sequence[Message]) -> Iterator[Message]:

@@ -4,6 +4,7 @@ Knows Ollama's words and harmony's; knows no HTTP and no model.
 """
 
 import json
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -222,22 +223,15 @@ def _refuse_images(images: Sequence[object] | None, where: str) -> None:
         raise ConversationError(f"{where}: a gpt-oss reads text only, and no images")
 
 
-@dataclass
-class _Call:
-    """A call whose result may still come."""
-
-    call_id: str
-    name: str
-    is_answered: bool = False
-
-
 class _Reader:
     """Takes Ollama's messages one after the other. Their calls may have no ids."""
 
     def __init__(self, names: ToolNames, recall: Recall) -> None:
         self.conversation = Conversation(names)
         self._recall = recall
-        self._calls: list[_Call] = []
+        self._num_calls = 0
+        self._open: set[str] = set()  # ids of calls without a result
+        self._queues: defaultdict[str | None, deque[str]] = defaultdict(deque)  # by name, and all
 
     def tell(self, message: schema.Message, where: str) -> None:
         """Adds one message."""
@@ -262,20 +256,27 @@ class _Reader:
         if text or not (calls or thought):
             self.conversation.answer(text)
         for call in calls:
-            call_id = call.id or f"#{len(self._calls)}"
+            self._num_calls += 1
+            call_id = call.id or f"#{self._num_calls}"
             arguments = call.function.arguments or {}
             written = json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
             self.conversation.call(call_id, call.function.name, written)
-            self._calls.append(_Call(call_id, call.function.name))
+            self._open.add(call_id)
+            for queue in (None, call.function.name):
+                self._queues[queue].append(call_id)
 
     def _called(self, message: schema.Message, where: str) -> str:
         """The id of the call that a result belongs to: by id, else by name, else the next."""
-        name = message.tool_name or message.name
-        for call in self._calls:
-            is_next = not call.is_answered and name in (None, call.name)
-            if is_next if message.tool_call_id is None else call.call_id == message.tool_call_id:
-                call.is_answered = True
-                return call.call_id
+        name, call_id = message.tool_name or message.name, message.tool_call_id
+        if call_id is not None and self.conversation.has_call(call_id):
+            self._open.discard(call_id)
+            return call_id
+        queue = self._queues[name] if call_id is None or name is not None else deque[str]()
+        while queue:
+            call_id = queue.popleft()
+            if call_id in self._open:
+                self._open.remove(call_id)
+                return call_id
         given = message.tool_call_id or name
         raise ConversationError(
             f"{where}: a tool's result, and no call before it waits for one"
