@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -178,6 +179,19 @@ def test_what_asks_nothing_loads_and_unloads(client: ollama.Client) -> None:
     client.chat("nano", SUM, options={"num_predict": 1}, keep_alive=-1)
     (loaded,) = client.ps().models
     assert loaded.expires_at.year > 2100
+
+
+def test_a_model_in_use_goes_when_it_is_free(client: ollama.Client) -> None:
+    client.generate("nano", "", keep_alive="10m")
+    parts = client.chat("nano", SUM, options={"num_predict": 300, "seed": 1}, stream=True)
+    next(parts)
+    assert client.chat("nano", [], keep_alive=0).done_reason == "unload"
+    assert [part.done for part in parts][-1]
+    for _ in range(100):
+        if not client.ps().models:
+            return
+        time.sleep(0.05)
+    pytest.fail("it is still loaded")
 
 
 def test_models(client: ollama.Client) -> None:

@@ -122,13 +122,17 @@ class _Answers:
         """A request that asks nothing loads the model, or lets it go."""
         keep_alive = _keep_alive(request)
         name = without_tag(request.model)
-        if keep_alive == 0:
-            await self._models.unload(name)
-        else:
+        if keep_alive != 0:
             async with self._models.lease(name, keep_alive):
+                pass
+        elif not await self._models.unload(name) and self._is_loaded(name):
+            async with self._models.lease(name, 0):  # whoever uses it is the last
                 pass
         reason = "unload" if keep_alive == 0 else "load"
         return JSONResponse(bare(request.model, reason, is_chat=is_chat))
+
+    def _is_loaded(self, name: str) -> bool:
+        return any(loaded.name == name for loaded in self._models.loaded())
 
     async def _lines(
         self,
