@@ -106,6 +106,13 @@ def test_the_newer_names_win() -> None:
     assert (found.settings.max_tokens, found.terms.client) == (7, "s")
 
 
+def test_a_keys_users_are_told_apart() -> None:
+    for user, client in [(None, "key"), ("u", "key/u")]:
+        request = validated(ChatCompletionRequest, {"model": "nano", "messages": HI, "user": user})
+        found = translate(request, TODAY, NOBODY, Recall(), "key")
+        assert found.asked.terms == Terms(client=client)
+
+
 def test_logprobs_alone_are_those_of_the_tokens_themselves() -> None:
     assert read(logprobs=True).asked.settings.num_logprobs == 0
     assert read(logprobs=False).asked.settings.num_logprobs is None
