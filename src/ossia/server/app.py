@@ -4,15 +4,19 @@ Knows which dialects there are; what they say they know themselves.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from ossia.base.errors import OssiaError
 from ossia.base.version import VERSION
 from ossia.server.anthropic import routes as anthropic
 from ossia.server.chat_completions import routes as chat_completions
@@ -29,6 +33,7 @@ from ossia.server.owner import owner_routes
 SHUTDOWN_SECONDS = 10.0
 """How long answers may go on after the server was asked to end."""
 
+_log = logging.getLogger("ossia.server")
 
 DIALECTS = (chat_completions, completions, model_list, ollama, anthropic)
 """Each makes its routes of what the server has."""
@@ -43,17 +48,17 @@ def build_app(models: LocalModels, guarding: Guarding, first: Iterable[str] = ()
     context = ServerContext(models)
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        for name in first:
-            async with models.lease(name):
-                pass
-        watch = asyncio.create_task(models.keep_watch())
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        tasks = [
+            asyncio.create_task(_load(app, models, first)),
+            asyncio.create_task(models.keep_watch()),
+        ]
         try:
             yield
         finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await models.aclose(SHUTDOWN_SECONDS)
 
     return Starlette(
@@ -64,9 +69,36 @@ def build_app(models: LocalModels, guarding: Guarding, first: Iterable[str] = ()
             *(route for dialect in DIALECTS for route in dialect.routes(context)),
         ],
         middleware=[Middleware(Guard, guarding)],
-        exception_handlers={404: _not_there, 405: _not_there, Exception: _failed},
+        exception_handlers={
+            404: _not_there,
+            405: _not_so,
+            RequestError: _refused,
+            ClientDisconnect: _gone,
+            Exception: _failed,
+        },
         lifespan=lifespan,
     )
+
+
+def failure_of(app: Any) -> OssiaError | None:
+    """Why a server cannot go on, if it cannot: a model that it was started for does not load."""
+    failure: OssiaError | None = getattr(app.state, "failure", None)
+    return failure
+
+
+async def _load(app: Starlette, models: LocalModels, names: Iterable[str]) -> None:
+    """Loads models before anybody asks; who asks meanwhile waits for them."""
+    try:
+        for name in names:
+            async with models.lease(name):
+                pass
+    except RequestError as error:
+        app.state.failure = OssiaError(error.message)
+    except OssiaError as error:
+        app.state.failure = error
+    except Exception:
+        _log.exception("loading failed")
+        app.state.failure = OssiaError("ossia met a bug while it loaded; its log tells more")
 
 
 async def _greet(_request: Request) -> Response:
@@ -78,8 +110,27 @@ async def _health(_request: Request) -> Response:
 
 
 async def _not_there(request: Request, _error: Exception) -> Response:
-    what = f"nothing answers {request.method} {request.url.path!r:.100}"
+    what = f"nothing answers at {request.url.path!r:.100}"
     return refusal(RequestError(404, what, "not_found"))
+
+
+async def _not_so(request: Request, error: Exception) -> Response:
+    headers = error.headers if isinstance(error, HTTPException) else None
+    allowed = (headers or {}).get("Allow", "")
+    what = f"{request.url.path!r:.100} answers {allowed}, not {request.method:.20}"
+    response = refusal(RequestError(405, what, "method_not_allowed"))
+    response.headers["Allow"] = allowed
+    return response
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)
+    return refusal(error)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """The client went in the middle of its request; nobody reads this."""
+    return Response(status_code=400)
 
 
 async def _failed(_request: Request, _error: Exception) -> Response:
