@@ -31,8 +31,8 @@ from ossia.hub.writing import NO_ROOM
 
 _CONNECTIONS = 8
 _PIECE = 64 << 20  # asked for at once
-_COUNTED_AT_ONCE = 4 << 20
-_SYNC = 0.5  # seconds between two syncs: about what a kill costs
+_COUNTED_AT_ONCE = 4 << 20  # or what comes in a tick
+_SYNC = 0.25  # seconds between two syncs: about what a kill costs
 _LEAST_SPLIT = 4 << 20
 _LEAST_PER_TIMEOUT = 64 << 10  # a connection that brings less is made anew
 _CHUNK = 1 << 18
@@ -236,7 +236,8 @@ class Transfer:
 
     def _receive(self, response: Response, piece: Piece, descriptor: int) -> None:
         """Writes what comes, each stretch counted once it is."""
-        window, floor = time.monotonic() + TIMEOUT, piece.position + _LEAST_PER_TIMEOUT
+        last_count = time.monotonic()
+        window, floor = last_count + TIMEOUT, piece.position + _LEAST_PER_TIMEOUT
         try:
             while (left := piece.end - piece.position) > 0 and not self._is_stopped:
                 data = _next_bytes(response, min(_CHUNK, left))
@@ -245,8 +246,9 @@ class Transfer:
                 self._last_byte = now = time.monotonic()
                 if now > self._not_before:
                     self._trouble = None
-                if piece.position - piece.counted >= _COUNTED_AT_ONCE:
+                if piece.position - piece.counted >= _COUNTED_AT_ONCE or now > last_count + _TICK:
                     self._count(piece)
+                    last_count = now
                 if now > window:
                     if piece.position < floor:
                         raise PassingError(f"{host_of(response.url)} is too slow")
