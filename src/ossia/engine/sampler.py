@@ -79,7 +79,7 @@ class Sampling:
                 raise InputError(f"{rule}; it is {value}")
         _check_bias(self.logit_bias)
 
-    @property
+    @cached_property
     def has_penalties(self) -> bool:
         """Whether it matters what stands there already."""
         penalties = (self.repetition_penalty - 1, self.presence_penalty, self.frequency_penalty)
