@@ -15,7 +15,7 @@ from ossia.base import errors, settings
 FOLDER = Path(__file__).parent
 OSSIA = Path(sys.executable).with_name("ossia")
 VERBS = (
-    *("run", "list", "show", "rm", "cp", "import", "create", "verify"),
+    *("run", "pull", "list", "show", "rm", "cp", "import", "create", "verify"),
     *("bench", "convert", "synth", "harmony render", "harmony parse"),
 )
 MADE = "<!-- Made by scripts/reference; edit the code, not this page. -->\n\n"

@@ -9,7 +9,7 @@ import pytest
 from ossia.base import settings
 from ossia.base.errors import InputError
 
-NAMES = re.compile(r"\b(OSSIA_[A-Z_]+|HF_[A-Z_]+|XDG_[A-Z]+_HOME|NO_COLOR|TERM)\b")
+NAMES = re.compile(r"\b(OSSIA_[A-Z_]+|HF_[A-Z_]+|HUGGING_[A-Z_]+|XDG_[A-Z]+_HOME|NO_COLOR|TERM)\b")
 
 
 @pytest.fixture(autouse=True)
@@ -122,3 +122,63 @@ def test_every_variable_is_named_in_its_function() -> None:
     for name, function in inspect.getmembers(settings, inspect.isfunction):
         if function.__module__ == settings.__name__ and not name.startswith("_"):
             assert NAMES.match(function.__doc__ or ""), name
+
+
+def test_the_hub_that_is_asked(bare: pytest.MonkeyPatch) -> None:
+    assert settings.hugging_face_endpoint() == "https://huggingface.co"
+    for value in ("https://mirror.example/hf", "http://127.0.0.1:8080"):
+        bare.setenv("HF_ENDPOINT", f"{value}/")
+        assert settings.hugging_face_endpoint() == value
+    bare.setenv("HF_ENDPOINT", "")
+    assert settings.hugging_face_endpoint() == "https://huggingface.co"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "huggingface.co",
+        "ftp://x",
+        "https://",
+        "https://u:p@x",
+        "https://x/?a",
+        "https://x/a b",
+        "x",
+    ],
+)
+def test_what_is_no_hub_is_refused(bare: pytest.MonkeyPatch, wrong: str) -> None:
+    bare.setenv("HF_ENDPOINT", wrong)
+    with pytest.raises(InputError, match=r"^HF_ENDPOINT is .*; expected an address such as"):
+        settings.hugging_face_endpoint()
+
+
+def test_the_token(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    bare.setenv("HF_HOME", str(tmp_path))
+    assert settings.hugging_face_token() is None
+    (tmp_path / "token").write_text("hf_logged_in\n")
+    assert settings.hugging_face_token() == "hf_logged_in"
+    (tmp_path / "other").write_text("")
+    bare.setenv("HF_TOKEN_PATH", str(tmp_path / "other"))
+    assert settings.hugging_face_token() is None
+    bare.setenv("HUGGING_FACE_HUB_TOKEN", "hf_old")
+    assert settings.hugging_face_token() == "hf_old"
+    bare.setenv("HF_TOKEN", " hf_mine ")
+    assert settings.hugging_face_token() == "hf_mine"
+
+
+@pytest.mark.parametrize("wrong", ["t k", "hf\nX-Evil: 1", "hf\x7f", "é"])
+def test_a_token_that_would_break_a_request(bare: pytest.MonkeyPatch, wrong: str) -> None:
+    bare.setenv("HF_TOKEN", wrong)
+    with pytest.raises(InputError, match="has characters that no token has") as caught:
+        settings.hugging_face_token()
+    assert wrong not in str(caught.value)
+
+
+@pytest.mark.parametrize("variable", ["OSSIA_OFFLINE", "HF_HUB_OFFLINE"])
+def test_offline(bare: pytest.MonkeyPatch, variable: str) -> None:
+    assert not settings.is_offline()
+    for value in ("", "0", "no", "Off", "FALSE"):
+        bare.setenv(variable, value)
+        assert not settings.is_offline()
+    for value in ("1", "yes", "TRUE", "on", "anything"):
+        bare.setenv(variable, value)
+        assert settings.is_offline()
