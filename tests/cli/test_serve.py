@@ -24,7 +24,7 @@ def serving(home: Path, *flags: str):
         try:
             assert process.stderr is not None
             line = process.stderr.readline()
-            found = re.search(r"http://\S+:(\d+)/v1", line)
+            found = re.search(r"http://\S+:(\d+)", line)
             assert found, line + process.stderr.read()
             yield process, int(found[1])
         finally:

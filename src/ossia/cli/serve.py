@@ -36,7 +36,7 @@ def serve(
         bool, typer.Option("--verbose", help="Log every request, without its words.")
     ] = False,
 ) -> None:
-    """Serve models to programs that speak OpenAI's Chat Completions.
+    """Serve models to programs that speak OpenAI's, Ollama's or Anthropic's interface.
 
     Only this computer is served unless --host says otherwise; then every request needs a key: see
     ossia key create. Models load when they are asked for. Ctrl-C ends it; answers under way may
@@ -73,8 +73,8 @@ def serve(
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     notices().say(
-        f"serving at http://{shown}:{listening.getsockname()[1]}/v1 for OpenAI's clients; "
-        "Ctrl-C ends it"
+        f"serving at http://{shown}:{listening.getsockname()[1]} (OpenAI's clients want /v1 after "
+        "it); Ctrl-C ends it"
     )
     serve_app(build_app(local, guarding, models or []), listening, is_verbose=verbose)
 
