@@ -69,6 +69,11 @@ CHATS: list[tuple[dict[str, Any], str, str | None]] = [
         "tool_calls[0].id is missing",
         "messages[1].tool_calls[0].id",
     ),
+    (
+        said(role="assistant", function_call={"name": "a", "arguments": "{}"}),
+        "expected tool_calls, which replaced it",
+        "messages[1].function_call",
+    ),
     (said(role="assistant", reasoning=5), "expected text or a list", "messages[1].reasoning"),
     (
         part(type="image_url", image_url={"url": "data:image/png;base64,AAAA"}),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from hypothesis import given, strategies
 from openai.types.chat import ChatCompletion
 from tests.server.streams import check_chunks
 
@@ -123,6 +124,27 @@ def test_several_choices_share_their_prompt() -> None:
     assert [choice["message"]["content"] for choice in whole["choices"]] == ["a", "b"]
     assert [choice["content"] for choice in streamed] == ["a", "b"]
     assert (whole["usage"]["prompt_tokens"], whole["usage"]["completion_tokens"]) == (10, 14)
+
+
+PIECES = strategies.one_of(
+    strategies.builds(Reasoning, strategies.text(min_size=1)),
+    strategies.builds(Text, strategies.text(min_size=1)),
+    strategies.just(Prefill(1, 2)),
+)
+ARGUMENTS = strategies.lists(strategies.text(min_size=1), max_size=3)
+
+
+@given(strategies.lists(PIECES), strategies.lists(ARGUMENTS, max_size=3), strategies.booleans())
+def test_any_answer_is_the_same_in_both_forms(pieces, calls, has_logprobs) -> None:
+    made = [[ToolCall("functions.a", text) for text in ("", *arguments)] for arguments in calls]
+    events = [*pieces, *(piece for call in made for piece in call)]
+    events.append(done(Reason.TOOL_CALL if calls else Reason.STOP))
+    whole, [streamed], _ = answered(events, has_logprobs=has_logprobs)
+    message = whole["choices"][0]["message"]
+    assert (message["content"] or "") == streamed["content"]
+    assert message.get("reasoning", "") == streamed["reasoning"]
+    told = [(c["function"]["arguments"], c["id"]) for c in message.get("tool_calls", [])]
+    assert told == [(c["arguments"], c["id"]) for c in streamed["tool_calls"]]
 
 
 def test_every_reason_has_its_word() -> None:

@@ -35,6 +35,7 @@ class Message(Part):
     content: Any = None
     tool_calls: list[Call] | None = None
     tool_call_id: str | None = None
+    function_call: Any = None
     reasoning: Any = None
     reasoning_content: Any = None
     thinking: Any = None

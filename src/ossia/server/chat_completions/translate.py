@@ -198,6 +198,9 @@ def _say_answer(
     talk: Conversation, message: Message, text: str, where: str, recall: Recall
 ) -> None:
     """What an assistant's message holds: reasoning, a preamble or an answer, calls."""
+    if message.function_call:
+        what = "expected tool_calls, which replaced it"
+        raise wrong(f"{where}.function_call", what, "unsupported_parameter")
     calls = message.tool_calls or []
     said = (
         _text(getattr(message, name), f"{where}.{name}")
