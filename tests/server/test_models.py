@@ -2,11 +2,15 @@
 
 import asyncio
 import math
+import re
 import shutil
+import threading
+import time
 
 import pytest
 
-from ossia.base.errors import InputError, ResourceError
+from ossia.base.errors import InputError, OssiaError, ResourceError
+from ossia.chat import ChatModel
 from ossia.hub import EMBEDDED
 from ossia.server import models as models_module
 from ossia.server.errors import RequestError
@@ -133,10 +137,18 @@ def test_a_model_is_let_go_on_request_unless_it_is_used() -> None:
 
 
 def test_the_least_recently_used_goes_for_another(copies, monkeypatch) -> None:
-    size = sum(path.stat().st_size for path in EMBEDDED["nano"].iterdir())
-    monkeypatch.setattr(models_module, "fits_memory", lambda nbytes: nbytes < 2.5 * size)
+    size, kv_bytes = sum(path.stat().st_size for path in EMBEDDED["nano"].iterdir()), 0
+
+    def fits(nbytes: int) -> bool:  # two with what their conversations take, and no third
+        return nbytes < 2.5 * size + 2 * kv_bytes
+
+    monkeypatch.setattr(models_module, "fits_memory", fits)
 
     async def work(models):
+        nonlocal kv_bytes
+        async with models.lease("a"):
+            kv_bytes = models.loaded()[0].kv_bytes
+        assert kv_bytes > 0
         for name in ("a", "b", "a", "c"):
             async with models.lease(name):
                 pass
@@ -164,5 +176,112 @@ def test_a_model_that_cannot_be_loaded_is_an_error_and_may_work_later(copies, tm
         config.write_text(whole)
         async with models.lease("a"):
             assert names_of(models) == ["a"]
+
+    run(work, copies)
+
+
+def slowly(monkeypatch, packing: bool = False) -> list[str]:
+    """Has models load slowly; returns what was loaded."""
+    loads, load = [], ChatModel.load
+
+    def slow(name, **options):
+        loads.append(name)
+        for done in range(10 if not packing else 10_000):
+            options["packing"](done, 10_000)
+            time.sleep(0.02)
+        return load(name, **options)
+
+    monkeypatch.setattr(ChatModel, "load", slow)
+    return loads
+
+
+def test_a_model_whose_asker_left_while_it_loaded_is_there_for_the_next(monkeypatch) -> None:
+    loads = slowly(monkeypatch)
+
+    async def use(models):
+        async with models.lease("nano") as model:
+            return model
+
+    async def work(models):
+        left = asyncio.create_task(use(models))
+        await asyncio.sleep(0.05)
+        (loading,) = models.loading()
+        assert loading.name == "nano"
+        assert 0 <= loading.share < 1
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        assert await use(models) is models.in_memory()[0][1]
+        assert models.loading() == []
+        assert len(loads) == 1
+        assert models.loaded()[0].num_requests == 0
+
+    run(work)
+
+
+def test_a_model_that_everybody_left_while_it_loaded_goes_in_time(monkeypatch) -> None:
+    slowly(monkeypatch)
+
+    async def work(models):
+        left = asyncio.create_task(models.lease("nano").__aenter__())
+        await asyncio.sleep(0.05)
+        left.cancel()
+        await asyncio.gather(left, return_exceptions=True)
+        while models.loading() or models.loaded():  # the test's time limit is the limit
+            await asyncio.sleep(0.02)
+
+    before = threading.active_count()
+    run(work, keep_alive=0.05)
+    assert threading.active_count() <= before  # its engine's thread ended
+
+
+def test_the_end_does_not_wait_until_a_model_is_packed(monkeypatch) -> None:
+    slowly(monkeypatch, packing=True)
+
+    async def work(models):
+        asked = asyncio.create_task(models.lease("nano").__aenter__())
+        await asyncio.sleep(0.05)
+        await models.aclose(0)
+        with pytest.raises(OssiaError, match="the server ends"):
+            await asked
+
+    run(work)
+
+
+def test_what_a_model_takes_is_told_when_it_loads(caplog) -> None:
+    async def work(models):
+        async with models.lease("nano"):
+            pass
+
+    with caplog.at_level("INFO", "ossia.server"):
+        run(work)
+    (told,) = [line for line in caplog.messages if line.startswith("loaded nano")]
+    assert re.search(
+        r"KV cache \d+\.\d GB for [\d,]+ tokens, such as of conversations \d+ of 512$", told
+    )
+
+
+def test_room_is_made_for_a_model_that_takes_more_than_was_thought(copies, monkeypatch) -> None:
+    load, is_full = ChatModel.load, True
+
+    def limited(name, **options):
+        if name.endswith("b") and is_full:
+            raise ResourceError("too much")
+        return load(name, **options)
+
+    monkeypatch.setattr(ChatModel, "load", limited)
+
+    async def work(models):
+        nonlocal is_full
+        async with models.lease("a"):
+            with pytest.raises(ResourceError):  # nobody is in the way who could go
+                async with models.lease("b"):
+                    pass
+        with pytest.raises(ResourceError):
+            async with models.lease("b"):
+                pass
+        assert names_of(models) == []  # all that could go went for it
+        is_full = False
+        async with models.lease("b"):
+            assert names_of(models) == ["b"]
 
     run(work, copies)

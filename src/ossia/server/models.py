@@ -5,19 +5,19 @@ among the names of this machine and those that the server was started with, neve
 """
 
 import asyncio
-import contextlib
 import logging
 import math
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from ossia import hub
-from ossia.base.errors import InputError, ResourceError
+from ossia.base.errors import InputError, OssiaError, ResourceError
 from ossia.base.memory import fits_memory
 from ossia.chat import ChatModel
+from ossia.checkpoint import Progress
 from ossia.hub import store
 from ossia.hub.names import is_path
 from ossia.hub.personas import personas
@@ -25,6 +25,12 @@ from ossia.server.errors import RequestError
 
 KEEP_ALIVE = 300.0
 """Seconds that a model stays when nobody uses it."""
+
+_LENGTH = 8192
+"""Tokens of a conversation that is neither short nor long."""
+
+_WORTH_TELLING = 1 << 30
+"""Bytes of weights that take a while to pack."""
 
 _log = logging.getLogger("ossia.server")
 
@@ -36,15 +42,25 @@ class _Entry:
     path: Path
     name: str
     keep_alive: float
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    loading: "asyncio.Task[None] | None" = None
     model: ChatModel | None = None
     num_leases: int = 0
     last_used: float = 0.0
+    num_packed: int = 0  # bytes of weights, of so many:
+    num_to_pack: int = 0
 
     @property
     def is_idle(self) -> bool:
         """Whether it is loaded and nobody uses it."""
-        return self.model is not None and self.num_leases == 0 and not self.turn.locked()
+        return self.model is not None and self.num_leases == 0
+
+    @property
+    def num_bytes(self) -> int:
+        """What it takes of memory, about: its files, not what was packed from them, and its KV."""
+        is_file = self.path.is_file()
+        files = [self.path] if is_file else [path for path in self.path.iterdir() if path.is_file()]
+        kv_bytes = self.model.service.engine.plan.kv_bytes if self.model is not None else 0
+        return sum(path.stat().st_size for path in files) + kv_bytes
 
     @property
     def expires(self) -> float:
@@ -58,16 +74,30 @@ class Loaded:
 
     Attributes:
         num_bytes: of its files.
+        kv_bytes: that its conversations may take.
         num_requests: that use it now.
         seconds_left: until it is let go if nobody asks; infinity is for ever.
     """
 
     name: str
     num_bytes: int
+    kv_bytes: int
     context: int
     num_requests: int
     seconds_left: float
     holding: str
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A model on its way into memory.
+
+    Attributes:
+        share: of its weights that are packed, from 0 to 1; None where nothing is to be packed.
+    """
+
+    name: str
+    share: float | None
 
 
 class LocalModels:
@@ -91,7 +121,8 @@ class LocalModels:
         self._keep_alive = math.inf if keep_alive < 0 else keep_alive
         self._context, self._backend = context, backend
         self._entries: dict[Path, _Entry] = {}
-        self._loading = asyncio.Lock()  # one at a time: each needs to know what memory is free
+        self._turn = asyncio.Lock()  # one loads at a time: each needs to know what memory is free
+        self._is_closed = False
 
     def names(self) -> list[str]:
         """All that can be asked for without a download."""
@@ -124,6 +155,7 @@ class LocalModels:
             Loaded(
                 entry.name,
                 sum(path.stat().st_size for path in entry.model.source.files),
+                entry.model.service.engine.plan.kv_bytes,
                 entry.model.context,
                 entry.num_leases,
                 max(0.0, entry.expires - now),
@@ -131,6 +163,14 @@ class LocalModels:
             )
             for entry in self._entries.values()
             if entry.model is not None
+        ]
+
+    def loading(self) -> list[Loading]:
+        """Those on their way."""
+        return [
+            Loading(entry.name, entry.num_packed / entry.num_to_pack if entry.num_to_pack else None)
+            for entry in self._entries.values()
+            if entry.loading is not None
         ]
 
     def in_memory(self) -> list[tuple[str, ChatModel]]:
@@ -155,9 +195,12 @@ class LocalModels:
             entry.keep_alive = math.inf if keep_alive < 0 else keep_alive
         entry.num_leases += 1
         try:
-            async with entry.turn:
-                if entry.model is None:
-                    entry.model = await self._load(entry)
+            if entry.model is None:
+                if entry.loading is None:
+                    entry.loading = asyncio.create_task(self._load(entry))
+                    entry.loading.add_done_callback(_hear)
+                await asyncio.shield(entry.loading)  # who does not wait leaves it to the others
+            assert entry.model is not None
             yield entry.model
         finally:
             entry.num_leases -= 1
@@ -183,6 +226,11 @@ class LocalModels:
 
     async def aclose(self, timeout: float) -> None:
         """Ends all; answers under way may go on for ``timeout`` seconds."""
+        self._is_closed = True
+        await asyncio.gather(
+            *(entry.loading for entry in self._entries.values() if entry.loading is not None),
+            return_exceptions=True,
+        )
         loaded = [entry.model for entry in self._entries.values() if entry.model is not None]
         await asyncio.gather(*(model.aclose(timeout) for model in loaded))
 
@@ -202,50 +250,104 @@ class LocalModels:
             raise _unknown(name, "it is a file here and has no name; see ossia import")
         return found.path
 
-    async def _load(self, entry: _Entry) -> ChatModel:
-        async with self._loading:
-            await self._make_room(entry)
-            _log.info("loading %s", entry.name)
-            start = time.monotonic()
-            model = await asyncio.to_thread(
-                ChatModel.load, str(entry.path), backend=self._backend, context=self._context
-            )
-            _log.info(
-                "loaded %s in %.1f s: %s", entry.name, time.monotonic() - start, model.holding
-            )
-            return model
+    async def _load(self, entry: _Entry) -> None:
+        try:
+            async with self._turn:
+                self._check_open()
+                _log.info("loading %s", entry.name)
+                start = time.monotonic()
+                entry.model = await self._loaded(entry)
+                seconds = time.monotonic() - start
+                _log.info("loaded %s in %.1f s: %s", entry.name, seconds, _told(entry.model))
+        finally:
+            entry.loading, entry.num_to_pack = None, 0
+            entry.last_used = time.monotonic()
 
-    async def _make_room(self, entry: _Entry) -> None:
-        """Lets the least recently used go until the newcomer fits beside the others."""
+    async def _loaded(self, entry: _Entry) -> ChatModel:
+        """A model, once there is room for it.
+
+        Raises:
+            OssiaError: it cannot be loaded.
+        """
         while True:
-            others = [each for each in self._entries.values() if each.model is not None]
-            needed = sum(map(_num_bytes, [entry, *others]))
-            if not others or fits_memory(needed):
-                return
-            idle = [each for each in others if each.is_idle]
-            if not idle:
-                raise ResourceError(
-                    f"{entry.name} does not fit in memory beside the models that answer now; "
-                    "try again in a while"
+            while not self._has_room(entry):
+                await self._let_least_go(entry)
+            try:
+                return await asyncio.to_thread(
+                    ChatModel.load,
+                    str(entry.path),
+                    backend=self._backend,
+                    context=self._context,
+                    packing=self._packing(entry),
                 )
-            await self._let_go(min(idle, key=lambda each: each.last_used))
+            except ResourceError:
+                if not any(each.is_idle for each in self._entries.values()):
+                    raise
+                await self._let_least_go(entry)  # it takes more than was thought
+
+    def _packing(self, entry: _Entry) -> Progress:
+        """Tells how far it is, and ends it with the server."""
+
+        def packing(num_done: int, num_bytes: int) -> None:
+            self._check_open()
+            tenth = 10 * num_done // max(num_bytes, 1)
+            if tenth > 10 * entry.num_packed // max(num_bytes, 1) and num_bytes > _WORTH_TELLING:
+                _log.info("packing %s: %d %%", entry.name, 10 * tenth)
+            entry.num_packed, entry.num_to_pack = num_done, num_bytes
+
+        return packing
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise OssiaError("the server ends and loads no more models")
+
+    def _has_room(self, entry: _Entry) -> bool:
+        others = [each for each in self._entries.values() if each.model is not None]
+        return not others or fits_memory(sum(each.num_bytes for each in [entry, *others]))
+
+    async def _let_least_go(self, entry: _Entry) -> None:
+        """Lets the least recently used go.
+
+        Raises:
+            ResourceError: all are used.
+        """
+        idle = [each for each in self._entries.values() if each.is_idle]
+        if not idle:
+            raise ResourceError(
+                f"{entry.name} does not fit in memory beside the models that answer now; "
+                "try again in a while"
+            )
+        await self._let_go(min(idle, key=lambda each: each.last_used))
 
     async def _let_go(self, entry: _Entry) -> None:
-        async with entry.turn:
-            if (model := entry.model) is None or entry.num_leases:
-                return
-            entry.model = None
-            with contextlib.suppress(KeyError):
-                del self._entries[entry.path]
-            await model.aclose()
-            _log.info("let %s go", entry.name)
+        model = entry.model
+        if model is None or not entry.is_idle:
+            return
+        # Whoever asks from here on finds no entry, and loads it anew.
+        entry.model = None
+        del self._entries[entry.path]
+        await model.aclose()
+        _log.info("let %s go", entry.name)
 
 
-def _num_bytes(entry: _Entry) -> int:
-    """What a model takes of memory, about: its own files, not what was packed from them."""
-    if entry.path.is_file():
-        return entry.path.stat().st_size
-    return sum(path.stat().st_size for path in entry.path.iterdir() if path.is_file())
+def _hear(loading: "asyncio.Task[None]") -> None:
+    """Logs what failed, for those who asked may be gone."""
+    error = None if loading.cancelled() else loading.exception()
+    if isinstance(error, OssiaError):
+        _log.warning("loading failed: %s", error)
+    elif error is not None:
+        _log.error("loading failed", exc_info=error)
+
+
+def _told(model: ChatModel) -> str:
+    """What memory a model has, in words for the log."""
+    plan, window = model.service.engine.plan, model.config.window
+    lengths = dict.fromkeys([min(_LENGTH, plan.context), plan.context])
+    room = " or ".join(f"{plan.num_conversations(n, window)} of {n:,}" for n in lengths)
+    return (
+        f"{model.holding}; KV cache {plan.kv_bytes / 1e9:.1f} GB for {plan.num_tokens:,} tokens, "
+        f"such as of conversations {room}"
+    )
 
 
 def _unknown(name: str, why: str) -> RequestError:
