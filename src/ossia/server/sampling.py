@@ -1,4 +1,4 @@
-"""What both of OpenAI's older endpoints say alike: how tokens are chosen, and for whom.
+"""What both of OpenAI's older endpoints say alike: how tokens are chosen, how likely they were.
 
 Source: OpenAI's API reference, with what clients of other servers send beside it (vLLM's ``top_k``,
 ``min_p`` and ``repetition_penalty``). A field that is null counts as left out; fields that are not
@@ -89,6 +89,11 @@ class SamplingFields(Part):
         """Whose request it is: the client that the server knows, and its user that it tells."""
         told = self.safety_identifier or self.user
         return Terms(client="/".join(filter(None, (client, told))))
+
+
+def sayable(logprob: float) -> float:
+    """A log probability that JSON can say: -9999 stands for that of zero (OpenAI's API)."""
+    return max(logprob, -9999.0)
 
 
 def _biases(told: dict[str, float]) -> tuple[tuple[int, float], ...]:

@@ -23,6 +23,7 @@ from ossia.chat import (
     Usage,
 )
 from ossia.harmony import ToolNames
+from ossia.server.sampling import sayable
 
 _FINISH = {
     Reason.STOP: "stop",
@@ -32,9 +33,6 @@ _FINISH = {
     Reason.DEADLINE: "length",
     Reason.CLOSED: "length",
 }
-
-LEAST_LOGPROB = -9999.0
-"""Stands for a probability of zero, whose logarithm JSON cannot say (as in OpenAI's API)."""
 
 _Json = dict[str, Any]
 
@@ -209,4 +207,4 @@ def _scored(token: ScoredToken) -> _Json:
 
 def _token(spelling: bytes, logprob: float) -> _Json:
     text = spelling.decode("utf-8", errors="replace")
-    return {"token": text, "logprob": max(logprob, LEAST_LOGPROB), "bytes": list(spelling)}
+    return {"token": text, "logprob": sayable(logprob), "bytes": list(spelling)}

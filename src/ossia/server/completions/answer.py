@@ -13,8 +13,8 @@ from typing import Any
 
 from ossia.chat.stops import StopStrings
 from ossia.engine import End, Finish, Output, Request, Token
-from ossia.server.chat_completions.answer import LEAST_LOGPROB
 from ossia.server.completions.translate import Continuation
+from ossia.server.sampling import sayable
 from ossia.tokenizer import IncrementalDecoder, Tokenizer
 
 _Json = dict[str, Any]
@@ -169,7 +169,7 @@ class Choice:
         return {
             "tokens": [self._name(token.token_id) for _, token in tokens],
             "token_logprobs": [
-                token.logprobs and _sayable(token.logprobs.logprob) for _, token in tokens
+                token.logprobs and sayable(token.logprobs.logprob) for _, token in tokens
             ],
             "top_logprobs": [self._top(token) for _, token in tokens],
             "text_offset": [start for start, _ in tokens],
@@ -179,8 +179,8 @@ class Choice:
         """The likeliest tokens, and the one that stands there if it is none of them."""
         if token.logprobs is None:
             return None
-        top = {self._name(token_id): _sayable(logprob) for token_id, logprob in token.logprobs.top}
-        return top | {self._name(token.token_id): _sayable(token.logprobs.logprob)}
+        top = {self._name(token_id): sayable(logprob) for token_id, logprob in token.logprobs.top}
+        return top | {self._name(token.token_id): sayable(token.logprobs.logprob)}
 
     def _name(self, token_id: int) -> str:
         """A token as text; one that is no whole characters as its bytes."""
@@ -189,11 +189,6 @@ class Choice:
             return spelling.decode()
         except UnicodeDecodeError:
             return "bytes:" + "".join(f"\\x{byte:02x}" for byte in spelling)
-
-
-def _sayable(logprob: float) -> float:
-    """A log probability that JSON can say."""
-    return max(logprob, LEAST_LOGPROB)
 
 
 def chunk(head: Head, choices: Sequence[_Json], usage: _Json | None, *, has_usage: bool) -> _Json:
