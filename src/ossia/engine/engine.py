@@ -226,7 +226,8 @@ class Engine:
         num_prompt = sum(e.num_tokens for e in scheduled if not e.sequence.is_decoding)
         start, made = self._clock(), []
         for each, logits in self._forward(scheduled):
-            made += self._report(each, logits)
+            with failing_alone(each.sequence):
+                made += self._report(each, logits)
             each.sequence.num_stored += each.num_tokens
             self.cache.advance(each.sequence)
             if each.sequence.num_pending == 0:

@@ -211,7 +211,8 @@ def _choose(logits: Float32, likeliest: int, sampling: Sampling, position: int) 
         np.exp(weights, out=weights)  # the likeliest's is 1
     kept: np.ndarray | None = None  # ids that may still be chosen; None is all of them
     if 0 < sampling.top_k < logits.size:
-        kept = np.argpartition(logits, -sampling.top_k)[-sampling.top_k :]
+        # In the order of ids: argpartition's own differs from processor to processor.
+        kept = np.sort(largest_ids(logits, sampling.top_k))
     if sampling.min_p > 0:
         floor = np.float32(sampling.min_p)
         kept = np.flatnonzero(weights >= floor) if kept is None else kept[weights[kept] >= floor]
