@@ -11,10 +11,3 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Of a whole server."""
     with server_process(tmp_path_factory.mktemp("home"), "gpt-oss:20b=nano") as url:
         yield url
-
-
-@pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a server in a process of its own, which serves nano under two names."""
-    with server_process(tmp_path_factory.mktemp("home"), "gpt-oss:20b=nano") as address:
-        yield address
