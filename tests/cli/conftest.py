@@ -60,7 +60,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("OSSIA_")}
     home = tmp_path_factory.mktemp("home")
     places = {"HOME": str(home), "OSSIA_HOME": str(home / "ossia")}
-    return ours | places | {"LANG": "C.UTF-8", "OSSIA_DATE": "2026-11-24"}
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9"}  # no test asks the real hub
+    return ours | places | nowhere | {"LANG": "C.UTF-8", "OSSIA_DATE": "2026-11-24"}
 
 
 @pytest.fixture(scope="session")

@@ -73,21 +73,20 @@ def _look(name: str) -> Shown:
     from ossia import hub
     from ossia.agent import persona_named
     from ossia.checkpoint import open_checkpoint
-    from ossia.cli.coming import coming_source
-    from ossia.cli.facts import expectation_of, facts_of, memory_of
+    from ossia.cli.coming import find_coming
+    from ossia.cli.facts import expectation_of, facts_of, memory_of, size
     from ossia.hub.licence import licence_of
-    from ossia.hub.names import DOWNLOAD_BYTES, short
+    from ossia.hub.names import short
     from ossia.ops.select import select_backend
 
     persona = persona_named(name)
     on_hub: HubName | None
     licence: str | None
     absent = hub.missing(name)
-    coming = None if absent is None else coming_source(absent)
+    coming = None if absent is None else find_coming(absent)
     if absent is not None and coming is not None:
-        source, on_hub, licence = coming, absent, "apache-2.0"
-        gigabytes = DOWNLOAD_BYTES[absent] / 1e9
-        place = f"not here; ossia pull {short(absent)} downloads {gigabytes:.1f} GB"
+        source, on_hub, licence = coming.source, absent, coming.licence
+        place = f"not here; ossia pull {short(absent)} downloads {size(coming.size)}"
     else:
         found = hub.find(name)
         source, on_hub, licence = open_checkpoint(found.path), found.on_hub, licence_of(found)
