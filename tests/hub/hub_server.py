@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -77,7 +78,8 @@ class Repository:
 class Hub:
     """Both hosts, and what they know."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: Path | None = None) -> None:
+        """Begins to answer, in https if there is a certificate with its key."""
         self.repositories: dict[str, Repository] = {}
         self.faults: list[Fault] = []
         self.asked: list[Asked] = []
@@ -85,10 +87,15 @@ class Hub:
         self.moved: dict[str, str] = {}
         self._lock = threading.Lock()
         self._servers = [_Server(("127.0.0.1", 0), _handler(self, host)) for host in _HOSTS]
+        scheme = "https" if certificate else "http"
         for server in self._servers:
+            if certificate is not None:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                context.load_cert_chain(certificate)
+                server.socket = context.wrap_socket(server.socket, server_side=True)
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         self.endpoint, self.storage = (
-            f"http://127.0.0.1:{server.server_address[1]}" for server in self._servers
+            f"{scheme}://127.0.0.1:{server.server_address[1]}" for server in self._servers
         )
 
     def close(self) -> None:
@@ -123,9 +130,9 @@ class Hub:
 
 
 @contextmanager
-def serving() -> Iterator[Hub]:
+def serving(certificate: Path | None = None) -> Iterator[Hub]:
     """A hub for as long as it is needed."""
-    hub = Hub()
+    hub = Hub(certificate)
     try:
         yield hub
     finally:

@@ -1,13 +1,15 @@
 """The one door: where the token goes, what is waited for, and that there is no other."""
 
 import re
+import shutil
+import subprocess
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from tests.hub.hub_server import TOKEN, Fault, Hub
+from tests.hub.hub_server import TOKEN, Fault, Hub, serving
 
 import ossia
 from ossia.base.errors import NetworkError
@@ -94,6 +96,41 @@ def test_plain_http_only_where_it_is_asked_for(
     with pytest.raises(NetworkError, match="which is not https"):
         open_url(place)
     assert hub.asked == []
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """One that nobody vouches for."""
+    if (openssl := shutil.which("openssl")) is None:
+        pytest.skip("openssl makes the certificate")
+    path = tmp_path / "certificate.pem"
+    names = "subjectAltName=IP:127.0.0.1"
+    command = [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    command += ["-subj", "/CN=hub", "-addext", names, "-keyout", path, "-out", tmp_path / "c"]
+    subprocess.run(command, check=True, capture_output=True)
+    path.write_bytes(path.read_bytes() + (tmp_path / "c").read_bytes())
+    return path
+
+
+def test_who_does_not_prove_who_it_is_is_not_asked(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(certificate) as hub:
+        hub.add("a/b", FILES)
+        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        place = f"{hub.endpoint}/a/b/resolve/main/x.safetensors"
+        with pytest.raises(NetworkError, match=r"^127\.0\.0\.1 does not prove who it is"):
+            open_url(place)
+        assert hub.asked == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        network._tls.cache_clear()
+        try:
+            with open_url(place) as response:
+                assert response.read() == FILES["x.safetensors"]
+        finally:
+            network._tls.cache_clear()
+        assert TOKEN not in str(hub.asked_for("storage"))
 
 
 def test_redirects_without_an_end(hub: Hub, place: str) -> None:
