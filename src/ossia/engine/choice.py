@@ -30,19 +30,19 @@ def next_token(sequence: Sequence, logits: Float32) -> Token:
     request, position = sequence.request, len(sequence.token_ids)
     _ask_forced(sequence, logits.size)
     if sequence.forced:
-        token_id = sequence.forced.popleft()
+        token_id = _append_forced(sequence)
     else:
         allowed = None
         if request.constraint is not None:
             allowed = allowed_ids(request.constraint, logits.size)
         token_id = sample(logits, request.sampling, position, sequence.history, allowed)
-    append(sequence, token_id)
+        append(sequence, token_id)
     if request.num_logprobs is None:
         return Token(token_id)
     return Token(token_id, logprobs_of(logits, token_id, request.num_logprobs))
 
 
-def take_forced(sequence: Sequence, vocabulary: int) -> list[Token]:
+def take_forced(sequence: Sequence, vocabulary: int) -> Iterator[Token]:
     """Goes on by all tokens that leave no choice, as far as is known without waiting.
 
     None where log probabilities are asked for: each token then needs logits of its own.
@@ -50,15 +50,12 @@ def take_forced(sequence: Sequence, vocabulary: int) -> list[Token]:
     Raises:
         OssiaError: the constraint failed.
     """
-    taken: list[Token] = []
     while sequence.finish is None and sequence.request.num_logprobs is None:
         if is_ready(sequence):
             _ask_forced(sequence, vocabulary)
         if not sequence.forced:
             break
-        taken.append(Token(sequence.forced.popleft()))
-        append(sequence, taken[-1].token_id)
-    return taken
+        yield Token(_append_forced(sequence))
 
 
 def append(sequence: Sequence, token_id: int) -> None:
@@ -86,11 +83,12 @@ def scores(sequence: Sequence, logits: Float32) -> list[Token]:
     first = sequence.num_stored
     following = sequence.token_ids[first + 1 : min(first + 1 + len(logits), sequence.num_prompt)]
     num_top = sequence.request.num_logprobs or 0
+    num_told = max(0, sequence.num_reported - first - 1)  # before it was preempted
     found = [
         Token(token_id, logprobs_of(row, token_id, num_top))
-        for token_id, row in zip(following, logits, strict=False)
+        for token_id, row in zip(following[num_told:], logits[num_told:], strict=False)
     ]
-    return found if first else [Token(sequence.token_ids[0]), *found]
+    return found if sequence.num_reported else [Token(sequence.token_ids[0]), *found]
 
 
 @contextmanager
@@ -107,6 +105,13 @@ def failing_alone(sequence: Sequence) -> Iterator[None]:
         logging.getLogger("ossia.engine").exception("a request failed")
         message = f"the request failed inside ossia ({type(error).__name__}: {error!s:.120})"
         sequence.error, sequence.finish = OssiaError(message), Finish.FAILED
+
+
+def _append_forced(sequence: Sequence) -> int:
+    token_id = sequence.forced.popleft()
+    sequence.num_forced += 1
+    append(sequence, token_id)
+    return token_id
 
 
 def _ask_forced(sequence: Sequence, vocabulary: int) -> None:

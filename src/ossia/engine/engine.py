@@ -188,10 +188,9 @@ class Engine:
         for sequence in self._scheduler.running:
             if sequence.logits is None and sequence.num_output and not sequence.is_paused:
                 with failing_alone(sequence):
-                    forced = take_forced(sequence, self.config.vocabulary)
-                    made += [(sequence, token) for token in forced]
+                    for token in take_forced(sequence, self.config.vocabulary):
+                        made.append((sequence, token))
         self._metrics.output_tokens += len(made)
-        self._metrics.forced_tokens += len(made)
         return made
 
     def _schedule(self) -> list[Scheduled]:
@@ -275,16 +274,22 @@ class Engine:
             return []
         made: Made = []
         num_stored = sequence.num_stored + scheduled.num_tokens
+        num_told = num_stored
         if sequence.request.score_prompt:
             made += [(sequence, token) for token in scores(sequence, logits)]
-        if num_stored < sequence.num_prompt:
+            num_told = min(num_stored + 1, sequence.num_prompt)
+        if sequence.num_reported < num_stored < sequence.num_prompt:
             made.append((sequence, Prefill(num_stored, sequence.num_prompt)))
-        sequence.num_reported = num_stored
+        sequence.num_reported = max(sequence.num_reported, num_told)
         return made
 
     def _sample(self, *, may_wait: bool) -> Made:
         """The next token of every sequence that is ready; waits for one mask if it may."""
-        asked = [s for s in self._scheduler.running if s.logits is not None and s.finish is None]
+        asked = [
+            sequence
+            for sequence in self._scheduler.running
+            if sequence.logits is not None and sequence.finish is None and not sequence.is_paused
+        ]
         ready = [sequence for sequence in asked if is_ready(sequence)]
         if may_wait and not ready:
             ready = asked[:1]
@@ -329,6 +334,7 @@ class Engine:
     def _remove(self, sequence: Sequence, end: str) -> None:
         self._scheduler.remove(sequence)
         self._metrics.ends[end] += 1
+        self._metrics.forced_tokens += sequence.num_forced
         if sequence.num_cached is not None:
             self._metrics.prompt_tokens += sequence.num_prompt
             self._metrics.cached_tokens += sequence.num_cached

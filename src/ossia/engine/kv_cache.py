@@ -78,6 +78,12 @@ class KVCache:
         num_new = min(num_new, num_window + spare)
         return num_new <= self.sliding.num_free + self.prefixes.num_idle_snapshots
 
+    def could_have_room(self, sequence: Sequence, victims: list[Sequence]) -> bool:
+        """Whether its known tokens could be stored if others gave up their pages."""
+        num_free = self.full.num_free + self.prefixes.num_idle
+        num_theirs = sum(len(victim.full_pages) for victim in victims)
+        return num_pages_for(len(sequence.token_ids) + 1) <= num_free + num_theirs
+
     def grow(self, sequence: Sequence, num_tokens: int) -> bool:
         """Makes room for ``num_tokens`` of a sequence in all; False, and nothing done, if none is.
 

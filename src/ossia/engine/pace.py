@@ -44,6 +44,7 @@ class Pace:
 
     def record(self, num_decoding: int, num_prompt: int, seconds: float) -> None:
         """Learns from a step in which so many decoded and so many prompt tokens were computed."""
+        seconds = max(seconds, 1e-9)  # of a clock that stood still
         kind = num_decoding.bit_length()
         quiet = self.quiet_seconds.get(kind)
         if num_decoding == 0:

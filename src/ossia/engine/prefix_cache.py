@@ -64,6 +64,14 @@ class PrefixCache:
         """Pages of the sliding layers that would be."""
         return len(self._idle_snapshots)
 
+    def num_idle_beside(self, nodes: list[Node]) -> int:
+        """The same without these nodes'."""
+        return len(self._idle) - sum(node in self._idle for node in nodes)
+
+    def num_idle_snapshots_beside(self, nodes: list[Node]) -> int:
+        """The same without these nodes'."""
+        return len(self._idle_snapshots) - sum(node in self._idle_snapshots for node in nodes)
+
     def walk(self, token_ids: Items[int]) -> list[Node]:
         """The nodes of the longest known prefix that leaves a token to compute."""
         nodes, node = [], self.root

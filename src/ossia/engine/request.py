@@ -137,14 +137,15 @@ class Sequence:
         sliding_pages: the same in the sliding layers; NO_PAGE where it slid out of the window.
         history: what penalties count, where there are any.
         forced: tokens that must come next, because the constraint leaves one way.
+        num_forced: tokens that came so.
         drafter: guesses them from the tokens before.
         drafts: tokens that may come next, run in this step to find out.
         logits: [1 + drafts, vocabulary] after the last token and after each draft, while the next
             token is not chosen yet.
         num_cached: tokens of the prompt that were known when it began.
         is_at_boundary: a message has begun since its window was last kept.
-        num_restored: pages read from disk for it.
-        num_reported: tokens of the prompt whose computing, or score, was told.
+        num_restored: pages that were read from disk for it, or tried.
+        num_reported: tokens of the prompt whose computing, or score, was told, once.
         is_paused: it makes no tokens for now.
         finish: why it ended, once it has.
         error: what ended it, where that is an error.
@@ -163,6 +164,7 @@ class Sequence:
     sliding_pages: list[int] = field(default_factory=list)
     history: History | None = field(init=False)
     forced: deque[int] = field(default_factory=deque)
+    num_forced: int = 0
     drafter: Drafter = field(init=False)
     drafts: tuple[int, ...] = ()
     logits: Float32 | None = None

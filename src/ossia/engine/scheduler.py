@@ -92,7 +92,11 @@ class Scheduler:
         if self.waiting:
             self._admit()
         chosen: dict[Sequence, int] = {}
-        able = [s for s in self.running if not s.is_paused and s.logits is None]
+        able = [
+            sequence
+            for sequence in self.running
+            if not sequence.is_paused and sequence.logits is None and sequence.finish is None
+        ]
         decoding = [sequence for sequence in able if sequence.is_decoding]
         for sequence in sorted(decoding, key=_seniority):
             self._choose(sequence, sequence.num_pending, chosen)
@@ -137,9 +141,10 @@ class Scheduler:
     def _admit(self) -> None:
         """Lets in who waits, in turn, while there is room."""
         for sequence in sorted(self.waiting, key=self._turn):
-            if sequence.is_paused or self._is_computed_by_another(sequence):
+            is_over = sequence.finish is not None
+            if is_over or sequence.is_paused or self._is_computed_by_another(sequence):
                 continue
-            if self._cache.restore(sequence):
+            if len(self.running) < self._max_running and self._cache.restore(sequence):
                 continue  # it is read from disk, some pages a step
             if not self._make_room(sequence):
                 break
@@ -156,11 +161,14 @@ class Scheduler:
                 if not self.running or self._cache.has_room(sequence, spare=len(self.running)):
                     return True
                 self._cache.release(sequence)
-            victim = self._victim(sequence)
-            is_less = victim.request.priority < sequence.request.priority
-            if not (victim.is_paused or is_less):
+            victims = [
+                other
+                for other in self.running
+                if other.is_paused or other.request.priority < sequence.request.priority
+            ]
+            if not victims or not self._cache.could_have_room(sequence, victims):
                 return False
-            self._preempt(victim)
+            self._preempt(max(victims, key=lambda each: (each.is_paused, *_seniority(each))))
 
     def _is_computed_by_another(self, sequence: Sequence) -> bool:
         """Whether somebody computes its beginning just now, so that waiting is quicker."""
@@ -172,6 +180,7 @@ class Scheduler:
             for leader in self.running
             if leader.num_stored < leader.num_prompt
             and not leader.is_paused
+            and leader.request.priority >= request.priority
             and leader.token_ids[:PAGE_SIZE] == ids[:PAGE_SIZE]
         ]
         if not leaders:

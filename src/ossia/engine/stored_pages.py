@@ -42,6 +42,7 @@ class StoredPages:
         self.num_restored = 0
         self._disk, self._prefixes, self._blocks = disk, prefixes, blocks
         self._unsaved: deque[Node] = deque()
+        self._num_left = PAGES_A_STEP  # reads in this step
 
     @property
     def has_unsaved(self) -> bool:
@@ -63,6 +64,7 @@ class StoredPages:
 
     def save(self, *, may_wait: bool) -> None:
         """Offers some pages to the disk; what was given up meanwhile is not saved."""
+        self._num_left = PAGES_A_STEP
         if may_wait and self._unsaved and not self._disk.has_room:
             self._disk.flush(_PATIENCE)
         num_left = PAGES_A_STEP
@@ -77,26 +79,25 @@ class StoredPages:
     def restore(self, sequence: Sequence, full: PagePool, sliding: PagePool) -> bool:
         """Reads some pages of a sequence's beginning into the prefix cache.
 
-        Returns False where there is nothing to read, or no room for it.
+        Returns whether it should wait for more; False where there is nothing to read, or no room.
         """
         nodes = self._prefixes.walk(sequence.token_ids)
         depth = self._depth(sequence, nodes)
-        is_thrashing = sequence.num_restored > len(sequence.token_ids) // PAGE_SIZE
-        if depth <= self._prefixes.usable(nodes) or is_thrashing:
+        # What is given up as soon as it was read, or cannot be read, is not tried for ever.
+        is_hopeless = sequence.num_restored > 2 * len(sequence.token_ids) // PAGE_SIZE + 8
+        if depth <= self._prefixes.usable(nodes) or is_hopeless:
             return False
-        for _ in range(PAGES_A_STEP):
-            if len(nodes) == depth:
-                return self._restore_snapshot(nodes, sliding)
-            if (page := self._room(full, self._prefixes.evict)) is None:
-                return False
-            if (node := self._load(sequence, nodes, page)) is None:
-                full.free(page)
-                return True  # damaged, or gone: what is left is thought over
+        self._prefixes.refresh(nodes)  # or this very path's pages would be given up for its others
+        if depth - len(nodes) > full.num_free + self._prefixes.num_idle_beside(nodes):
+            return False
+        while self._num_left and len(nodes) < depth:
+            node = self._load(sequence, nodes, full)
+            if node is None:  # damaged, or gone: what is left is thought over
+                return True
             nodes.append(node)
             self._prefixes.refresh(nodes)
-            sequence.num_restored += 1
             self.num_restored += 1
-        return True
+        return len(nodes) < depth or self._restore_snapshot(sequence, nodes, sliding)
 
     def close(self) -> None:
         """Saves what is to be saved."""
@@ -136,36 +137,47 @@ class StoredPages:
                 return depth
         return 0
 
-    def _load(self, sequence: Sequence, nodes: list[Node], page: int) -> Node | None:
+    def _load(self, sequence: Sequence, nodes: list[Node], full: PagePool) -> Node | None:
         """The next node of a path, from disk."""
+        page = self._room(full, self._prefixes.evict)
         start = len(nodes) * PAGE_SIZE
         token_ids = tuple(sequence.token_ids[start : start + PAGE_SIZE])
         parent = nodes[-1] if nodes else self._prefixes.root
+        self._count(sequence)
         if not self._disk.load(parent.key, token_ids, "full", self._blocks("full", page)):
+            full.free(page)
             return None
         node = self._prefixes.adopt(parent, token_ids, page)
         self.name(node)
         return node
 
-    def _restore_snapshot(self, nodes: list[Node], sliding: PagePool) -> bool:
-        """Reads what the window at a path's end lacks."""
-        for node in nodes[self._prefixes.first_seen(len(nodes)) :]:
-            if node.sliding_page != NO_PAGE:
-                continue
-            if (page := self._room(sliding, self._prefixes.evict_snapshot)) is None:
-                return False
+    def _restore_snapshot(self, sequence: Sequence, nodes: list[Node], sliding: PagePool) -> bool:
+        """Reads what the window at a path's end lacks; whether it should be waited for."""
+        seen = nodes[self._prefixes.first_seen(len(nodes)) :]
+        missing = [node for node in seen if node.sliding_page == NO_PAGE]
+        num_others = self._prefixes.num_idle_snapshots_beside(seen)
+        if len(missing) > sliding.num_free + num_others:
+            return False
+        for node in missing:
+            page = self._room(sliding, self._prefixes.evict_snapshot)
             assert node.parent is not None
             blocks = self._blocks("sliding", page)
+            self._count(sequence)
             if not self._disk.load(node.parent.key, node.token_ids, "sliding", blocks):
                 sliding.free(page)
                 return True
             self._prefixes.adopt_snapshot(node, page)
-        self._prefixes.refresh(nodes)
+            self._prefixes.refresh(nodes)
         return True
 
+    def _count(self, sequence: Sequence) -> None:
+        """One more read, for a sequence and in this step."""
+        sequence.num_restored += 1
+        self._num_left = max(0, self._num_left - 1)
+
     @staticmethod
-    def _room(pool: PagePool, evict: Callable[[], bool]) -> int | None:
-        """A free page, if need be in place of what was not used for the longest."""
-        if pool.num_free == 0 and not evict():
-            return None
+    def _room(pool: PagePool, evict: Callable[[], bool]) -> int:
+        """A free page, if need be in place of what was not used for the longest; there is one."""
+        if pool.num_free == 0:
+            evict()
         return pool.allocate()
