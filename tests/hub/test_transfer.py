@@ -261,3 +261,17 @@ def test_a_full_disk(hub: Hub, made: Transfer, tmp_path: Path) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     list(new(hub, tmp_path).run())
     assert contents(tmp_path) == FILES
+
+
+def test_bytes_that_others_take_away_are_fetched_again(hub: Hub, tmp_path: Path) -> None:
+    made = new(hub, tmp_path)
+    hub.faults.append(Fault("slow", times=-1, value=1 << 20))
+    taken = False
+    for step in made.run():
+        if not taken and step.num_done > SIZE // 2:
+            (part,) = (tmp_path / "pull").glob("*x.safetensors.part")
+            part.write_bytes(b"")
+            taken = True
+            hub.faults.clear()
+    assert taken
+    assert contents(tmp_path) == FILES

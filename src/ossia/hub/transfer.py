@@ -115,6 +115,9 @@ class Transfer:
             deadline = time.monotonic() + 1  # who waits for the network ends with its time-out
             for thread in threads:
                 thread.join(max(0, deadline - time.monotonic()))
+            with contextlib.suppress(OSError):  # where the folder was removed, or the disk is full
+                for part in self._parts:
+                    part.sync()
         if self._failure is not None:
             raise self._failure
         yield self._progress()
@@ -306,28 +309,28 @@ class Transfer:
         """
         before, size = self._num_checked, part.file.size
         digest = Digest(part.file.digest, size)
-        with contextlib.ExitStack() as stack:
-            descriptor = os.open(part.path, os.O_RDONLY | os.O_CLOEXEC)
-            stack.callback(os.close, descriptor)
+        with part.path.open("rb", buffering=0) as stream:
             done = 0
             while done < size:
                 if (frontier := self._next_frontier(part, done)) is None:
                     return True
-                data = os.pread(descriptor, min(_HASHED_AT_ONCE, frontier - done), done)
+                data = stream.read(min(_HASHED_AT_ONCE, frontier - done))
+                if not data:  # somebody else made it shorter
+                    break
                 digest.update(data)
                 done += len(data)
                 with self._changed:
                     self._num_checked = before + done
+        if digest.is_right:
+            part.finish()
+            self.sha256[part.file.path] = digest.sha256
+            return True
         with self._changed:
-            if digest.is_right:
-                self.sha256[part.file.path] = digest.sha256
-                part.finish()
-            else:
-                self._is_stopped |= is_last
-                part.discard()
-                self._num_checked = before
-                self._changed.notify_all()
-        return digest.is_right
+            self._is_stopped |= is_last
+            part.discard()
+            self._num_checked = before
+            self._changed.notify_all()
+        return False
 
     def _next_frontier(self, part: PartialFile, done: int) -> int | None:
         """How far a file is there; waits until that is farther than what is done. None: stopped."""
