@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.ops.paging import grow, slide
 
-from ossia.engine.engine import make_batch
-from ossia.engine.pages import PagePool, grow, slide
+from ossia.engine.batching import make_batch
+from ossia.engine.pages import PagePool
 from ossia.engine.request import Request, Sequence
+from ossia.engine.scheduler import Scheduled
 from ossia.numerics.arrays import Float32
 from ossia.numerics.bf16 import BF16, round_to_bf16, widen
 from ossia.ops import reference
@@ -104,7 +106,7 @@ def run(
         for sequence, length in scheduled:
             held = sequence.full_pages if shape.window is None else sequence.sliding_pages
             grow(held, pool, sequence.num_stored + length)
-        batch = make_batch(scheduled)
+        batch = make_batch([Scheduled(*each) for each in scheduled])
         table = batch.full if shape.window is None else batch.sliding
         spans = [slice(s.num_stored, s.num_stored + length) for s, length in scheduled]
         q, k, v = (

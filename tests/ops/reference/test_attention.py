@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.ops.paging import grow
 
-from ossia.engine.engine import make_batch
-from ossia.engine.pages import PagePool, grow
+from ossia.engine.batching import make_batch
+from ossia.engine.pages import PagePool
 from ossia.engine.request import Request, Sequence
+from ossia.engine.scheduler import Scheduled
 from ossia.ops.arrays import PAGE_SIZE
 from ossia.ops.reference import allocate_pages, attention, store_kv
 
@@ -52,7 +54,7 @@ def test_equals_the_formula_in_every_chunking(window, lengths, cuts, seed) -> No
             break
         for sequence, length in scheduled:
             grow(sequence.full_pages, pool, sequence.num_stored + length)
-        batch = make_batch(scheduled)
+        batch = make_batch([Scheduled(*each) for each in scheduled])
         spans = [
             (sequences.index(s), slice(s.num_stored, s.num_stored + length))
             for s, length in scheduled
