@@ -142,17 +142,34 @@ def test_a_pull_that_died_while_it_named_files_goes_on(
     def die(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store, "record", die)
-    with pytest.raises(KeyboardInterrupt):
-        pulled()
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "record", die)
+        with pytest.raises(KeyboardInterrupt):
+            pulled()
     assert missing(str(NAME)) == NAME
-    monkeypatch.undo()
-    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
-    monkeypatch.setenv("OSSIA_HOME", str(folder.parents[2]))
     hub.asked.clear()
     pulled()
     assert contents(folder) == FILES
     assert hub.asked_for("storage") == []
+
+
+def test_an_update_that_died_while_it_named_files_is_not_here(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files of two revisions lie beside each other: nobody may load them."""
+    pulled()
+    hub.add(str(NAME), FILES | {"config.json": FILES["config.json"] + b" "})
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "record", die)
+        with pytest.raises(KeyboardInterrupt):
+            pulled()
+    assert missing(str(NAME)) == NAME
+    pulled()
+    assert missing(str(NAME)) is None
 
 
 def test_two_at_once_the_second_waits(hub: Hub, folder: Path) -> None:

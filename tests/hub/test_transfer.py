@@ -88,11 +88,16 @@ def test_faults_that_pass(hub: Hub, made: Transfer, tmp_path: Path, fault: Fault
     assert contents(tmp_path) == FILES
 
 
-def test_no_ranges_and_cuts(hub: Hub, made: Transfer, tmp_path: Path) -> None:
+def test_no_ranges_and_cuts(
+    hub: Hub, made: Transfer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server that gives files only whole, and hangs up: it is gone on from where it was."""
+    discarded: list[PartialFile] = []
+    monkeypatch.setattr(PartialFile, "discard", discarded.append)
     hub.faults.append(Fault("whole", times=6))
     hub.faults.append(Fault("cut", times=3, value=700_000))
     list(made.run())
+    assert discarded == []  # right at once, not only after a wrong hash
     assert contents(tmp_path) == FILES
 
 
