@@ -25,7 +25,9 @@ def serving(home: Path, *flags: str):
             assert process.stderr is not None
             line = process.stderr.readline()
             found = re.search(r"http://\S+:(\d+)", line)
-            assert found, line + process.stderr.read()
+            if not found:
+                process.kill()  # or its standard error would have no end
+                raise AssertionError(line + process.stderr.read())
             yield process, int(found[1])
         finally:
             process.kill()
@@ -55,7 +57,7 @@ def test_models_are_served_listed_and_stopped(tmp_path: Path) -> None:
         assert row["num_requests"] == 0
         metrics = httpx.get(f"{url}/metrics").text
         assert 'ossia_num_requests_total{model="gpt-4o"} 1' in metrics
-        assert 'ossia_ends_total{model="gpt-4o",end="' in metrics
+        assert 'ossia_ends_total{end="stop",model="gpt-4o"} 1' in metrics
         assert ossia(tmp_path, "stop", "gpt-4o", "--port", str(port)).returncode == 0
         again = ossia(tmp_path, "stop", "gpt-4o", "--port", str(port))
         assert (again.returncode, "not in memory" in again.stderr) == (2, True)

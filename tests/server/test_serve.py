@@ -37,8 +37,10 @@ def serving(home: Path, *flags: str, start: tuple[str | Path, ...] = (OSSIA,)):
         try:
             assert process.stderr is not None
             line = process.stderr.readline()
-            found = re.search(r"http://\S+:(\d+)/v1", line)
-            assert found, line + process.stderr.read()
+            found = re.search(r"http://[^ ]+:(\d+)", line)
+            if not found:
+                process.kill()  # or its standard error would have no end
+                raise AssertionError(line + process.stderr.read())
             yield process, int(found[1])
         finally:
             process.kill()

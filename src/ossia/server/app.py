@@ -65,7 +65,7 @@ def build_app(models: LocalModels, guarding: Guarding, first: Iterable[str] = ()
         routes=[
             Route("/", _greet, methods=["GET", "HEAD"]),
             Route("/health", _health),
-            *owner_routes(models),
+            *owner_routes(context, models),
             *(route for dialect in DIALECTS for route in dialect.routes(context)),
         ],
         middleware=[Middleware(Guard, guarding)],

@@ -1,11 +1,14 @@
 """What every dialect's routes are given: the models, and what else the server has."""
 
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ossia.agent import PLAIN, Transcript, opening, persona_named
-from ossia.chat import ChatModel
+from ossia.chat import ChatModel, Event
+from ossia.server.asked import Asked
+from ossia.server.metrics import Metrics
 from ossia.server.models import Loaded
 
 
@@ -23,6 +26,9 @@ class Models(Protocol):
     def meaning(self, name: str) -> str | None:
         """What a name stands for that the server was started with; None of others."""
 
+    def name_of(self, model: ChatModel) -> str:
+        """What a loaded model is called."""
+
     def loaded(self) -> list[Loaded]:
         """Those in memory."""
 
@@ -35,6 +41,12 @@ class ServerContext:
     """What the server has."""
 
     models: Models
+    metrics: Metrics = field(default_factory=Metrics)
+
+    def answer(self, model: ChatModel, asked: Asked) -> AsyncGenerator[Event, None]:
+        """A model's events, counted as they pass; closing the generator stops the answer."""
+        events = model.arespond(asked.messages, asked.settings, asked.demands, asked.terms)
+        return self.metrics.observed(self.models.name_of(model), events)
 
     def persona(self, name: str) -> Transcript:
         """What a model's name says of the manner of its answers.

@@ -165,6 +165,10 @@ class LocalModels:
             if entry.model is not None
         ]
 
+    def name_of(self, model: ChatModel) -> str:
+        """What a loaded model is called."""
+        return next((name for name, other in self.in_memory() if other is model), "")
+
     def loading(self) -> list[Loading]:
         """Those on their way."""
         return [

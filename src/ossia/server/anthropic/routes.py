@@ -82,7 +82,7 @@ async def _events(
     async with context.models.lease(request.model) as model:
         num_prompt = await _num_prompt(model, translation)
         writer = MessageEvents(request.model, translation, num_prompt)
-        answer = model.arespond(asked.messages, asked.settings, asked.demands, asked.terms)
+        answer = context.answer(model, asked)
         has_begun = False
         async with aclosing(answer) as events:
             async for event in events:

@@ -49,7 +49,7 @@ class _Job:
         settings = asked.settings
         if settings.seed is not None:
             settings = replace(settings, seed=(settings.seed + number) % 2**64)
-        return model.arespond(asked.messages, settings, asked.demands, asked.terms)
+        return self.context.answer(model, replace(asked, settings=settings))
 
     async def chunks(self) -> AsyncGenerator[dict[str, Any], None]:
         """The answer as the objects of a stream; the first comes when the model has begun."""

@@ -146,7 +146,7 @@ class _Answers:
             is_chat = isinstance(request, schema.ChatRequest)
             seconds = time.perf_counter() - start
             writer = Lines(request.model, translation.names, is_chat, seconds)
-            answer = model.arespond(asked.messages, asked.settings, asked.demands, asked.terms)
+            answer = self._context.answer(model, asked)
             async with aclosing(answer) as events:
                 async for event in events:
                     if isinstance(event, Failed):
