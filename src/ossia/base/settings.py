@@ -64,12 +64,26 @@ def cache_bytes() -> int:
     Raises:
         InputError: it is no number from 0 to 100,000.
     """
-    value = os.environ.get("OSSIA_CACHE_GB") or "10"
-    if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", value, re.ASCII) and float(value) <= 100_000:
-        return round(float(value) * 1e9)
-    raise InputError(
-        f"OSSIA_CACHE_GB is {value!r:.40}; expected a number of gigabytes from 0 to 100000"
-    )
+    return round(_number("OSSIA_CACHE_GB", "10", "gigabytes") * 1e9)
+
+
+def response_days() -> float:
+    """OSSIA_RESPONSES_DAYS: days that a server keeps responses, so that others go on from them;
+    default 30. With 0 nothing is written: what is kept goes with the server's process.
+
+    Raises:
+        InputError: it is no number from 0 to 100,000.
+    """
+    return _number("OSSIA_RESPONSES_DAYS", "30", "days")
+
+
+def response_bytes() -> int:
+    """OSSIA_RESPONSES_GB: gigabytes of disk for responses and conversations; default 4.
+
+    Raises:
+        InputError: it is no number from 0 to 100,000.
+    """
+    return round(_number("OSSIA_RESPONSES_GB", "4", "gigabytes") * 1e9)
 
 
 def current_date() -> str | None:
@@ -157,6 +171,13 @@ def _hugging_face_home() -> Path:
     if value := os.environ.get("HF_HOME"):
         return _expand(value)
     return _expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+
+
+def _number(name: str, usual: str, unit: str) -> float:
+    value = os.environ.get(name) or usual
+    if re.fullmatch(r"\d{1,6}(\.\d{1,3})?", value, re.ASCII) and float(value) <= 100_000:
+        return float(value)
+    raise InputError(f"{name} is {value!r:.40}; expected a number of {unit} from 0 to 100000")
 
 
 def _expand(value: str) -> Path:
