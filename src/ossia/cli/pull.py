@@ -82,6 +82,21 @@ def bring(name: "HubName", revision: str = "main", way: "Way | None" = None) -> 
     )
 
 
+def offer(name: str) -> None:
+    """Fetches a model that the hub has and this machine has not, if somebody is there to agree."""
+    from ossia import hub
+    from ossia.cli.confirm import can_ask, is_agreed
+    from ossia.cli.facts import size
+    from ossia.hub.names import DOWNLOAD_BYTES
+
+    if not can_ask() or (absent := hub.missing(name)) is None:
+        return
+    nbytes = DOWNLOAD_BYTES.get(absent)
+    what = f"{absent}, {size(nbytes)}," if nbytes else str(absent)
+    if is_agreed(f"{name} is not here. Download {what} from Hugging Face now?"):
+        bring(absent)
+
+
 def _follow(model: "RemoteModel", way: "Way") -> None:
     """Downloads; where that ends early, tells what is kept."""
     from ossia.cli.facts import size

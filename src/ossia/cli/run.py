@@ -162,9 +162,10 @@ def _question(prompt: list[str]) -> str | None:
 def _load(name: str, backend: str | None, context: int | None, *, is_json: bool) -> "ChatModel":
     from ossia.chat import ChatModel, Failed
     from ossia.cli.printer import JsonPrinter
+    from ossia.cli.pull import offer
 
     if not is_json:
-        _offer_download(name)
+        offer(name)
     status = Status(notices())
     status.show(f"loading {name}")
 
@@ -179,22 +180,6 @@ def _load(name: str, backend: str | None, context: int | None, *, is_json: bool)
         raise
     finally:
         status.clear()
-
-
-def _offer_download(name: str) -> None:
-    """Fetches a model that the hub has, if somebody is there to say yes."""
-    from ossia import hub
-    from ossia.cli.confirm import can_ask, is_agreed
-    from ossia.cli.facts import size
-    from ossia.cli.pull import bring
-    from ossia.hub.names import DOWNLOAD_BYTES
-
-    if not can_ask() or (absent := hub.missing(name)) is None:
-        return
-    nbytes = DOWNLOAD_BYTES.get(absent)
-    what = f"{absent}, {size(nbytes)}," if nbytes else str(absent)
-    if is_agreed(f"{name} is not here. Download {what} from Hugging Face now?"):
-        bring(absent)
 
 
 def _answer_once(

@@ -49,6 +49,7 @@ def serve(
       curl localhost:11434/v1/chat/completions -d '{"model": "nano",
         "messages": [{"role": "user", "content": "What is 27 + 58?"}]}'
     """  # noqa: D301 - the \b tells typer to keep the lines as they are
+    from ossia.cli.pull import offer
     from ossia.server import keys
     from ossia.server.app import build_app
     from ossia.server.guard import LOOPBACK, Guarding
@@ -63,7 +64,8 @@ def serve(
         )
     names = {name: name for name in models or []} | _aliases(alias or [])
     local = LocalModels(names, keep_alive=keep_alive, context=context, backend=backend)
-    for name in names:
+    for name, meant in names.items():
+        offer(meant)
         local.check(name)
     guarding = Guarding(
         hosts=LOOPBACK if is_local else None,
