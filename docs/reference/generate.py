@@ -1,7 +1,7 @@
 """Writes the pages of this folder from the code; ``--check`` only compares.
 
-Help texts come from the command itself, the error tree and the environment variables from the
-docstrings that stand beside the code.
+Help texts come from the command itself; the error tree, the environment variables and the names
+for scripts from the docstrings that stand beside the code.
 """
 
 import inspect
@@ -9,7 +9,9 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import ossia
 from ossia.base import errors, settings
 
 FOLDER = Path(__file__).parent
@@ -23,7 +25,12 @@ MADE = "<!-- Made by scripts/reference; edit the code, not this page. -->\n\n"
 
 def main() -> None:
     """Write the pages, or name those that are stale and fail."""
-    pages = {"commands.md": commands(), "errors.md": error_tree(), "settings.md": variables()}
+    pages = {
+        "commands.md": commands(),
+        "errors.md": error_tree(),
+        "python.md": names_for_scripts(),
+        "settings.md": variables(),
+    }
     stale = [name for name, text in pages.items() if not is_fresh(FOLDER / name, text)]
     if "--check" in sys.argv[1:]:
         if stale:
@@ -69,6 +76,37 @@ def variables() -> str:
         if colon and name.isupper():
             lines.append(f"| `{name}` | {meaning.replace('|', '&#124;')} |\n")
     return "".join(lines)
+
+
+def names_for_scripts() -> str:
+    """What ``import ossia`` offers, with the methods of what it offers."""
+    parts = [MADE, "# Names for scripts\n\nHow they go together: [from Python](../python.md).\n"]
+    for name in sorted(set(dir(ossia)) - {"__version__"}, key=str.lower):
+        found = getattr(ossia, name)
+        parts.append(described(f"ossia.{name}", found, level=2))
+        for method, function in vars(found).items() if inspect.isclass(found) else ():
+            if inspect.isfunction(function) and not method.startswith("_"):
+                parts.append(described(f"{name}.{method}", function, level=3))
+    return "".join(parts)
+
+
+def described(name: str, found: Any, level: int) -> str:
+    """A heading with what it takes, and its docstring."""
+    takes = "" if inspect.isclass(found) else spelled_parameters(found)
+    text = inspect.cleandoc(found.__doc__ or "")
+    return f"\n{'#' * level} {name}{takes}\n\n```text\n{text}\n```\n"
+
+
+def spelled_parameters(function: Any) -> str:
+    """A signature without types, which stand in the code and in editors."""
+    signature = inspect.signature(function)
+    parameters = [
+        each.replace(annotation=inspect.Parameter.empty)
+        for each in signature.parameters.values()
+        if each.name != "self"
+    ]
+    bare = signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
+    return str(bare)
 
 
 if __name__ == "__main__":

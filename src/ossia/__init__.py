@@ -16,11 +16,24 @@ if TYPE_CHECKING:
     from ossia.api import Call as Call
     from ossia.api import Completion as Completion
     from ossia.api import Model as Model
+    from ossia.api import Options as Options
     from ossia.api import Reply as Reply
+    from ossia.api import ScoredText as ScoredText
     from ossia.api import Talk as Talk
     from ossia.api import load as load
     from ossia.api import tool as tool
+    from ossia.base.errors import BusyError as BusyError
+    from ossia.base.errors import ContextError as ContextError
+    from ossia.base.errors import InputError as InputError
     from ossia.base.errors import OssiaError as OssiaError
+    from ossia.chat import Citation as Citation
+    from ossia.chat import Done as Done
+    from ossia.chat import Failed as Failed
+    from ossia.chat import Prefill as Prefill
+    from ossia.chat import Reason as Reason
+    from ossia.chat import Reasoning as Reasoning
+    from ossia.chat import Text as Text
+    from ossia.chat import ToolCall as ToolCall
     from ossia.harmony import Assistant as Assistant
     from ossia.harmony import Developer as Developer
     from ossia.harmony import System as System
@@ -32,8 +45,28 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _ROOMS = {
-    "ossia.api": ("Call", "Completion", "Model", "Reply", "Talk", "load", "tool"),
-    "ossia.base.errors": ("OssiaError",),
+    "ossia.api": (
+        "Call",
+        "Completion",
+        "Model",
+        "Options",
+        "Reply",
+        "ScoredText",
+        "Talk",
+        "load",
+        "tool",
+    ),
+    "ossia.base.errors": ("BusyError", "ContextError", "InputError", "OssiaError"),
+    "ossia.chat": (
+        "Citation",
+        "Done",
+        "Failed",
+        "Prefill",
+        "Reason",
+        "Reasoning",
+        "Text",
+        "ToolCall",
+    ),
     "ossia.harmony": ("Assistant", "Developer", "System", "Tool", "ToolResult", "User"),
 }
 """Where the names that scripts use are at home."""

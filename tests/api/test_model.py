@@ -17,7 +17,6 @@ from ossia.api import model as model_module
 from ossia.api import talk as talk_module
 from ossia.base.errors import InputError
 from ossia.chat import Done, Reason, Text
-from ossia.engine import Finish
 
 SUM = "What is 27 + 58?"
 ANSWER = "27 + 58 = 85"
@@ -129,8 +128,9 @@ def test_a_model_that_only_calls_is_given_up(model, monkeypatch) -> None:
 def _always_calling(take):
     def took(self, reply) -> None:
         options = dict(self._options)
-        take(self, reply)
+        calls = take(self, reply)
         self._options = options  # what was demanded once is demanded again
+        return calls
 
     return took
 
@@ -155,7 +155,7 @@ def test_a_text_is_continued(model) -> None:
     prompt = [*model.encode("27 + 58")]
     made = model.generate(prompt, max_tokens=6, temperature=0, num_logprobs=2)
     assert len(made.tokens) == 6
-    assert made.reason is Finish.LENGTH
+    assert made.reason is Reason.LENGTH
     assert str(made) == "".join(token.text for token in made.tokens)
     assert all(token.logprob == token.top[0][1] <= 0 for token in made.tokens)
     assert asyncio.run(model.agenerate(prompt, max_tokens=6, temperature=0)).text == made.text

@@ -1,73 +1,49 @@
 """A model in a script's hands: ask it, talk with it, continue any text, many at once.
 
-Every method has a twin for event loops whose name begins with ``a``. Calls from many threads and
-loops at the same time share the model's steps; each answer is the same as if it were alone.
+Every method that asks has a twin for event loops whose name begins with ``a``. Calls from many
+threads and loops at the same time share the model's steps; each answer is the same as if it were
+alone.
 """
 
 import asyncio
-import sys
 import threading
 from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import aclosing, closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self, TypeVar, Unpack
 
-from ossia.api.options import Asked, Options, Said, settings_of, understand
+from ossia.api.completion import Completion, Continuation, ScoredText, continuation, ids_of
+from ossia.api.conversation import Said
+from ossia.api.options import Asked, Options, understand
+from ossia.api.progress import counted, is_watched, tell
 from ossia.api.reply import Collector, Reply
 from ossia.api.talk import Talk
 from ossia.base.errors import InputError, OssiaError
 from ossia.chat import ChatModel, Event
-from ossia.engine import End, Finish, Request, Token
-from ossia.harmony import stop_token_ids
-from ossia.tokenizer import IncrementalDecoder
+from ossia.engine import Request
+
+T = TypeVar("T")
 
 AT_ONCE = 16
 """Questions of a batch that are under way at the same time."""
-
-
-@dataclass(frozen=True)
-class ScoredText:
-    """One token as text, with what the model expected in its place.
-
-    Attributes:
-        logprob: natural logarithm of its probability; None where nothing was asked or came before.
-        top: the likeliest tokens in its place, likeliest first.
-    """
-
-    text: str
-    token_id: int
-    logprob: float | None = None
-    top: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True)
-class Completion:
-    """A text that continues another.
-
-    Attributes:
-        tokens: it, token by token.
-        reason: ``stop``, ``length``, ``deadline`` or ``closed``.
-    """
-
-    text: str
-    tokens: tuple[ScoredText, ...]
-    reason: Finish
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class Model:
     """A loaded model; see ``load``.
 
     Attributes:
+        name: as it was loaded.
         chat_model: the rooms below, put together, for those who want to look inside.
     """
 
-    def __init__(self, chat_model: ChatModel) -> None:
-        self.chat_model = chat_model
+    def __init__(self, name: str, chat_model: ChatModel) -> None:
+        self.name, self.chat_model = name, chat_model
+
+    def __repr__(self) -> str:
+        backend = self.chat_model.backend.name
+        return f"<ossia.Model {self.name}: {self.context} tokens of context, backend {backend}>"
 
     @property
     def context(self) -> int:
@@ -82,6 +58,8 @@ class Model:
         """The text of token ids."""
         return self.chat_model.tokenizer.decode(token_ids)
 
+    # ------------------------------------------------------------------ conversations
+
     def chat(self, said: Said, **options: Unpack[Options]) -> Reply:
         """The answer to a question, or to a conversation.
 
@@ -93,21 +71,22 @@ class Model:
         """
         return self._chat(understand(said, options))
 
+    async def achat(self, said: Said, **options: Unpack[Options]) -> Reply:
+        """``chat`` for event loops."""
+        return await self._achat(understand(said, options))
+
     def stream(self, said: Said, **options: Unpack[Options]) -> Generator[Event, None, None]:
         """The same, event by event (``ossia.chat``); closing it stops the answer.
+
+        >>> from ossia import Text
+        >>> events = model.stream("What is 27 + 58?", seed=1)
+        >>> "".join(event.text for event in events if isinstance(event, Text))
+        '27 + 58 = 85'
 
         Raises:
             InputError: the options cannot be met; what fails later is an event.
         """
         return self.events(understand(said, options))
-
-    async def achat(self, said: Said, **options: Unpack[Options]) -> Reply:
-        """``chat`` for event loops."""
-        asked, collector = understand(said, options), Collector()
-        async with aclosing(self.aevents(asked)) as events:
-            async for event in events:
-                collector.take(event)
-        return collector.reply(asked.parse)
 
     def astream(self, said: Said, **options: Unpack[Options]) -> AsyncGenerator[Event, None]:
         """``stream`` for event loops."""
@@ -118,17 +97,21 @@ class Model:
         understand("", options)  # what cannot be met is told at once
         return Talk(self, options)
 
+    # ------------------------------------------------------------------ many at once
+
     def choices(self, said: Said, number: int, **options: Unpack[Options]) -> list[Reply]:
         """So many answers to one question, whose reading they share. Seeds follow each other."""
-        asked = understand(said, options)
-        seed = asked.settings.seed
-        seeds = [None if seed is None else seed + index for index in range(number)]
-        each = [replace(asked, settings=replace(asked.settings, seed=one)) for one in seeds]
-        return [_raised(reply) for reply in self._many(each, number, None)]
+        asked = _choices(said, number, options)
+        return [_raised(reply) for reply in self._many(asked, AT_ONCE, progress=False)]
+
+    async def achoices(self, said: Said, number: int, **options: Unpack[Options]) -> list[Reply]:
+        """``choices`` for event loops."""
+        asked = _choices(said, number, options)
+        return [_raised(reply) for reply in await self._amany(asked, AT_ONCE, progress=False)]
 
     def batch(
         self,
-        questions: Sequence[Said],
+        questions: Iterable[Said],
         *,
         at_once: int = AT_ONCE,
         progress: bool | None = None,
@@ -136,74 +119,79 @@ class Model:
     ) -> list[Reply | OssiaError]:
         """Answers to many questions, in their order; one that failed is its error.
 
+        >>> [str(reply) for reply in model.batch(["What is 20 + 1?", "What is 4 + 4?"], seed=1)]
+        ['20 + 1 = 21', '4 + 4 = 8']
+
         Args:
             at_once: how many are under way at the same time.
-            progress: whether a bar shows how many are done; None is on a terminal only.
+            progress: whether a bar shows how many are done; None is on a terminal or in a notebook.
+
+        Raises:
+            InputError: the options cannot be met.
         """
-        asked = [understand(question, options) for question in questions]
-        return self._many(asked, at_once, progress)
+        return self._many(_each(questions, options), at_once, progress)
 
     async def abatch(
-        self, questions: Sequence[Said], *, at_once: int = AT_ONCE, **options: Unpack[Options]
-    ) -> list[Reply | OssiaError]:
-        """``batch`` for event loops, without a bar."""
-        turn = asyncio.Semaphore(at_once)
-
-        async def answer(question: Said) -> Reply | OssiaError:
-            async with turn:
-                try:
-                    return await self.achat(question, **options)
-                except OssiaError as error:
-                    return error
-
-        return await asyncio.gather(*(answer(question) for question in questions))
-
-    def generate(
         self,
-        prompt: str | Sequence[int],
+        questions: Iterable[Said],
         *,
-        num_logprobs: int | None = None,
+        at_once: int = AT_ONCE,
+        progress: bool | None = None,
         **options: Unpack[Options],
-    ) -> Completion:
+    ) -> list[Reply | OssiaError]:
+        """``batch`` for event loops."""
+        return await self._amany(_each(questions, options), at_once, progress)
+
+    # ------------------------------------------------------------------ below conversations
+
+    def generate(self, prompt: str | Sequence[int], **options: Unpack[Options]) -> Completion:
         """A text that continues another, without the form of a conversation.
+
+        >>> model.generate("27 + 58", max_tokens=4, temperature=0).reason
+        <Reason.LENGTH: 'length'>
 
         Args:
             prompt: text, or token ids, which may be control tokens.
-            num_logprobs: likeliest tokens told beside each; 0 for its own only; None is off.
 
         Raises:
             OssiaError: the prompt is empty or too long, or the text cannot be made.
         """
-        tokens: list[ScoredText] = []
-        stream = self.chat_model.service.stream(self._request(prompt, num_logprobs, options))
-        with closing(stream):
-            for output in stream:
-                if isinstance(output, Token):
-                    tokens.append(self._scored(output))
-                elif isinstance(output, End):
-                    return self._completion(tokens, output)
-        raise OssiaError("the text was stopped before its end")
+        made = self._continuation(prompt, options)
+        for _ in self._tokens(made):
+            pass
+        return made.completion()
 
     async def agenerate(
-        self,
-        prompt: str | Sequence[int],
-        *,
-        num_logprobs: int | None = None,
-        **options: Unpack[Options],
+        self, prompt: str | Sequence[int], **options: Unpack[Options]
     ) -> Completion:
         """``generate`` for event loops."""
-        tokens: list[ScoredText] = []
-        stream = self.chat_model.service.astream(self._request(prompt, num_logprobs, options))
-        async with aclosing(stream):
-            async for output in stream:
-                if isinstance(output, Token):
-                    tokens.append(self._scored(output))
-                elif isinstance(output, End):
-                    return self._completion(tokens, output)
-        raise OssiaError("the text was stopped before its end")
+        made = self._continuation(prompt, options)
+        async for _ in self._atokens(made):
+            pass
+        return made.completion()
+
+    def stream_tokens(
+        self, prompt: str | Sequence[int], **options: Unpack[Options]
+    ) -> Generator[ScoredText, None, None]:
+        """The same, token by token; closing it stops. The token that ended it is the last one.
+
+        >>> tokens = model.stream_tokens("27 + 58", max_tokens=4, temperature=0, num_logprobs=1)
+        >>> [token.logprob == token.top[0][1] for token in tokens]
+        [True, True, True, True]
+        """
+        return self._tokens(self._continuation(prompt, options))
+
+    def astream_tokens(
+        self, prompt: str | Sequence[int], **options: Unpack[Options]
+    ) -> AsyncGenerator[ScoredText, None]:
+        """``stream_tokens`` for event loops."""
+        return self._atokens(self._continuation(prompt, options))
 
     def score(self, text: str | Sequence[int], *, num_top: int = 0) -> list[ScoredText]:
         """How much the model expected each token of a text, after those before it.
+
+        >>> [token.text for token in model.score("27 + 58")]
+        ['2', '7', ' +', ' ', '5', '8']
 
         Args:
             num_top: likeliest tokens told beside each.
@@ -211,16 +199,13 @@ class Model:
         Raises:
             OssiaError: the text is empty or fills the whole context.
         """
-        ids = self._ids(text)
-        request = Request(tuple(ids), max_tokens=1, score_prompt=True, num_logprobs=num_top)
-        found: list[ScoredText] = []
-        with closing(self.chat_model.service.stream(request)) as stream:
-            for output in stream:
-                if isinstance(output, Token) and len(found) < len(ids):
-                    found.append(self._scored(output))
-                elif isinstance(output, End) and output.error is not None:
-                    raise output.error
-        return found
+        return list(self._tokens(self._scoring(text, num_top)))
+
+    async def ascore(self, text: str | Sequence[int], *, num_top: int = 0) -> list[ScoredText]:
+        """``score`` for event loops."""
+        return [token async for token in self._atokens(self._scoring(text, num_top))]
+
+    # ------------------------------------------------------------------ its end
 
     def close(self) -> None:
         """Lets the model go; answers under way are cut."""
@@ -236,6 +221,8 @@ class Model:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    # ------------------------------------------------------------------ what was understood
 
     def events(self, asked: Asked) -> Generator[Event, None, None]:
         """The events of an answer to what was understood."""
@@ -254,67 +241,84 @@ class Model:
                     break
         return collector.reply(asked.parse)
 
+    async def _achat(self, asked: Asked) -> Reply:
+        collector = Collector()
+        async with aclosing(self.aevents(asked)) as events:
+            async for event in events:
+                collector.take(event)
+        return collector.reply(asked.parse)
+
     def _many(
-        self, asked: Sequence[Asked], at_once: int, progress: bool | None
+        self, asked: Sequence[Asked | OssiaError], at_once: int, progress: bool | None
     ) -> list[Reply | OssiaError]:
-        if at_once < 1:
-            raise InputError(f"at_once must be at least 1; it is {at_once}")
+        _check_at_once(at_once)
         is_over = threading.Event()  # Ctrl-C reaches this thread alone
 
-        def answer(each: Asked) -> Reply | OssiaError:
+        def answer(each: Asked | OssiaError) -> Reply | OssiaError:
             try:
-                return self._chat(each, is_over)
+                return self._chat(_raised(each), is_over)
             except OssiaError as error:
                 return error
 
-        with ThreadPoolExecutor(at_once, "ossia-batch") as threads:
+        with (
+            counted("answers", len(asked), progress) as count,
+            ThreadPoolExecutor(at_once, "ossia-batch") as threads,
+        ):
             try:
-                replies = threads.map(answer, asked)
-                return list(_shown(replies, len(asked), progress))
+                answers = [threads.submit(answer, each) for each in asked]
+                for _ in as_completed(answers):
+                    count()
+                return [each.result() for each in answers]
             except BaseException:
                 is_over.set()
                 threads.shutdown(cancel_futures=True)
                 raise
 
-    def _ids(self, text: str | Sequence[int]) -> list[int]:
-        return self.encode(text) if isinstance(text, str) else list(text)
+    async def _amany(
+        self, asked: Sequence[Asked | OssiaError], at_once: int, progress: bool | None
+    ) -> list[Reply | OssiaError]:
+        _check_at_once(at_once)
+        turn = asyncio.Semaphore(at_once)
+        with counted("answers", len(asked), progress) as count:
 
-    def _request(
-        self, prompt: str | Sequence[int], num_logprobs: int | None, options: Options
-    ) -> Request:
-        asked = understand("", options)
-        refused = {"system", "effort", "tools", "tool_choice", "schema", "reasoning_limit", "stop"}
-        if meant := refused & options.keys():
-            raise InputError(f"{min(meant)} is for conversations; a text is continued without it")
-        seed = asked.settings.seed
-        return Request(
-            tuple(self._ids(prompt)),
-            settings_of(options).sampling(seed or 0),
-            stop_token_ids(self.chat_model.tokenizer),
-            asked.settings.max_tokens,
-            client=asked.terms.client,
-            priority=asked.terms.priority,
-            timeout=asked.terms.timeout,
-            num_logprobs=num_logprobs,
-        )
+            async def answer(each: Asked | OssiaError) -> Reply | OssiaError:
+                async with turn:
+                    try:
+                        return await self._achat(_raised(each))
+                    except OssiaError as error:
+                        return error
+                    finally:
+                        count()
 
-    def _scored(self, token: Token) -> ScoredText:
-        def spell(token_id: int) -> str:
-            return self.chat_model.tokenizer.token_bytes(token_id).decode(errors="replace")
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(answer(each)) for each in asked]
+        return [task.result() for task in tasks]
 
-        if token.logprobs is None:
-            return ScoredText(spell(token.token_id), token.token_id)
-        top = tuple((spell(token_id), logprob) for token_id, logprob in token.logprobs.top)
-        return ScoredText(spell(token.token_id), token.token_id, token.logprobs.logprob, top)
+    def _tokens(self, made: Continuation) -> Generator[ScoredText, None, None]:
+        with closing(self.chat_model.service.stream(made.request)) as outputs:
+            for output in outputs:
+                if (token := made.take(output)) is not None:
+                    yield token
+                if made.is_over:
+                    return
 
-    def _completion(self, tokens: list[ScoredText], end: End) -> Completion:
-        if end.error is not None:
-            raise end.error
+    async def _atokens(self, made: Continuation) -> AsyncGenerator[ScoredText, None]:
+        async with aclosing(self.chat_model.service.astream(made.request)) as outputs:
+            async for output in outputs:
+                if (token := made.take(output)) is not None:
+                    yield token
+                if made.is_over:
+                    return
+
+    def _continuation(self, prompt: str | Sequence[int], options: Options) -> Continuation:
         tokenizer = self.chat_model.tokenizer
-        decoder = IncrementalDecoder(tokenizer)
-        ids = [token.token_id for token in tokens if not tokenizer.is_special(token.token_id)]
-        text = "".join(decoder.feed(token_id) for token_id in ids) + decoder.finish()
-        return Completion(text, tuple(tokens), end.finish)
+        return continuation(prompt, understand("", options), tuple(options), tokenizer)
+
+    def _scoring(self, text: str | Sequence[int], num_top: int) -> Continuation:
+        tokenizer = self.chat_model.tokenizer
+        ids = ids_of(text, tokenizer)
+        request = Request(ids, max_tokens=1, score_prompt=True, num_logprobs=num_top)
+        return Continuation(request, tokenizer)
 
 
 def load(name: str = "nano", *, context: int | None = None, backend: str | None = None) -> Model:
@@ -328,32 +332,49 @@ def load(name: str = "nano", *, context: int | None = None, backend: str | None 
     Raises:
         OssiaError: the model or the memory cannot be had.
     """
-    is_shown = sys.stderr is not None and sys.stderr.isatty()
+    is_shown = is_watched()
 
-    def tell(done: int, total: int) -> None:
+    def packing(done: int, total: int) -> None:
         if is_shown:
-            share, end = 100 * done // max(total, 1), "\n" if done == total else ""
-            sys.stderr.write(f"\rpacking the weights, once: {share}%{end}")
-            sys.stderr.flush()
+            tell("packing the weights, once", done, total)
 
-    return Model(ChatModel.load(name, context=context, backend=backend, packing=tell))
+    return Model(name, ChatModel.load(name, context=context, backend=backend, packing=packing))
 
 
-def _shown(
-    replies: Iterable[Reply | OssiaError], total: int, progress: bool | None
-) -> Iterable[Reply | OssiaError]:
-    """The same, with a bar beside it."""
-    if progress is None:
-        progress = sys.stderr is not None and sys.stderr.isatty()
-    if not progress:
-        return replies
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(replies, "answers", total, console=Console(stderr=True))
+def _choices(said: Said, number: int, options: Options) -> list[Asked]:
+    """One question so many times, each with its own seed."""
+    if number < 1:
+        raise InputError(f"the number of choices must be at least 1; it is {number}")
+    asked = understand(said, options)
+    seed = asked.settings.seed
+    seeds = [None if seed is None else (seed + index) % 2**64 for index in range(number)]
+    return [replace(asked, settings=replace(asked.settings, seed=one)) for one in seeds]
 
 
-def _raised(reply: Reply | OssiaError) -> Reply:
-    if isinstance(reply, OssiaError):
-        raise reply
-    return reply
+def _each(questions: Iterable[Said], options: Options) -> list[Asked | OssiaError]:
+    """What is asked with each question, or why it cannot be.
+
+    Raises:
+        InputError: the options cannot be met, whatever the question.
+    """
+    if isinstance(questions, str):
+        raise InputError(f"a batch is a list of questions; {questions!r:.40} is one")
+    understand("", options)
+    asked: list[Asked | OssiaError] = []
+    for question in questions:
+        try:
+            asked.append(understand(question, options))
+        except OssiaError as error:
+            asked.append(error)
+    return asked
+
+
+def _check_at_once(at_once: int) -> None:
+    if at_once < 1:
+        raise InputError(f"at_once must be at least 1; it is {at_once}")
+
+
+def _raised(value: T | OssiaError) -> T:
+    if isinstance(value, OssiaError):
+        raise value
+    return value

@@ -4,31 +4,21 @@ Knows the names of options; each is checked by whoever knows its meaning below.
 """
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import date
-from typing import Any, Literal, TypedDict, get_type_hints
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, Literal, TypedDict, get_args, get_origin, get_type_hints
 
+from ossia.api.conversation import Said, read_conversation, tool_of
 from ossia.api.functions import Function, FunctionTool, tool
 from ossia.api.reply import Parse
 from ossia.base import settings as environment
 from ossia.base.errors import InputError
 from ossia.chat import Demands, NamedTool, Settings, Terms, ToolChoice
-from ossia.harmony import (
-    Assistant,
-    Developer,
-    Effort,
-    Message,
-    ResponseFormat,
-    System,
-    Tool,
-    ToolResult,
-    User,
-)
+from ossia.harmony import Developer, Effort, Message, ResponseFormat, System, Tool
 from ossia.harmony.messages import FUNCTIONS
-
-Said = str | Sequence[Message | Mapping[str, str]]
-"""One question, or a conversation: harmony's messages, or dicts with a role and a content."""
 
 
 class Options(TypedDict, total=False):
@@ -37,12 +27,13 @@ class Options(TypedDict, total=False):
     Attributes:
         system: instructions for the whole conversation.
         effort: how long to reason.
-        tools: functions that the model may call, or descriptions of them.
+        tools: functions that the model may call, or descriptions of them: ``ossia.Tool``, or dicts
+            as OpenAI's APIs have them.
         tool_choice: whether it calls, or the name of the one that it must call.
         schema: a JSON Schema, or a type (pydantic model, dataclass, ``list[int]``), that the
             answer must follow.
         temperature, top_p, top_k, min_p, repetition_penalty, presence_penalty, frequency_penalty,
-        logit_bias, seed, max_tokens: see ``ossia.chat.Settings``.
+        logit_bias, seed, max_tokens, num_logprobs: see ``ossia.chat.Settings``.
         stop: strings that end the answer.
         reasoning_limit: most tokens of reasoning; 0 is none.
         client, priority, timeout: see ``ossia.chat.Terms``.
@@ -50,7 +41,7 @@ class Options(TypedDict, total=False):
 
     system: str | None
     effort: Literal["low", "medium", "high"]
-    tools: Sequence[Function | FunctionTool | Tool]
+    tools: Sequence[Function | FunctionTool | Tool | Mapping[str, Any]]
     tool_choice: str
     schema: Any
     temperature: float
@@ -63,6 +54,7 @@ class Options(TypedDict, total=False):
     logit_bias: Mapping[int, float]
     seed: int | None
     max_tokens: int | None
+    num_logprobs: int | None
     stop: str | Sequence[str]
     reasoning_limit: int | None
     client: str
@@ -88,7 +80,7 @@ def understand(said: Said, options: Options) -> Asked:
     Raises:
         InputError: it says something twice, or what nobody understands.
     """
-    _check_names(options)
+    _check(options)
     functions, tools = _tools(options.get("tools", ()))
     response_format, parse = _format(options.get("schema"))
     return Asked(
@@ -124,48 +116,59 @@ def _known(options: Options, kind: type[Any]) -> dict[str, Any]:
     return {name: value for name, value in options.items() if name in names}
 
 
-def _check_names(options: Options) -> None:
+def _check(options: Options) -> None:
+    """Refuses names that are none, and values that cannot be what is meant."""
     known = get_type_hints(Options)
-    for name in options:
+    for name, value in options.items():
         if name not in known:
             raise InputError(f"no option {name!r:.40}; there are: {', '.join(known)}")
+        kinds = _kinds(known[name])
+        if not isinstance(value, kinds):
+            expected = " or ".join(_WORDS.get(kind, kind.__name__.lower()) for kind in kinds)
+            raise InputError(f"{name} is {value!r:.40}; expected {expected}")
+
+
+_WORDS = {Real: "a number", Integral: "a whole number", str: "text", NoneType: "None"}
+
+
+def _kinds(hint: Any) -> tuple[type, ...]:
+    """What the values of an option are instances of; numbers need not be Python's own."""
+    origin = get_origin(hint)
+    if origin is UnionType:
+        return tuple(kind for part in get_args(hint) for kind in _kinds(part))
+    if origin is Literal:
+        return (str,)
+    if hint is Any:
+        return (object,)
+    return ({float: Real, int: Integral}.get(hint) or origin or hint,)
 
 
 def _messages(
     said: Said, options: Options, tools: tuple[Tool, ...], response_format: ResponseFormat | None
 ) -> tuple[Message, ...]:
     """The conversation with what the options put before it."""
-    given: list[Message] = [User(said)] if isinstance(said, str) else [_message(m) for m in said]
-    if not given:
-        raise InputError("there is no message to answer")
+    given = read_conversation(said)
     head: list[Message] = []
-    if not isinstance(given[0], System):
+    if isinstance(given[0], System):
+        head.append(given.pop(0))
+        if "effort" in options:
+            raise InputError("the effort is in the system message already; give it once")
+    else:
         today = environment.current_date() or date.today().isoformat()
         head.append(System(Effort(_effort(options.get("effort", "medium"))), today))
-    elif "effort" in options:
-        raise InputError("the effort is in the system message already; give it once")
     developer = Developer(options.get("system"), tools, response_format)
-    if developer != Developer():
-        if any(isinstance(message, Developer) for message in given):
+    match given:
+        case _ if developer == Developer():
+            pass
+        case [Developer(str(), (), None) as told, *_] if developer.instructions is None:
+            given[0] = replace(developer, instructions=told.instructions)
+        case _ if any(isinstance(message, Developer) for message in given):
             raise InputError(
                 "the conversation has a developer message; put instructions, tools and schema there"
             )
-        given.insert(1 if isinstance(given[0], System) else 0, developer)
+        case _:
+            head.append(developer)
     return (*head, *given)
-
-
-def _message(value: Message | Mapping[str, str]) -> Message:
-    if isinstance(value, System | Developer | User | Assistant | ToolResult):
-        return value
-    kinds: dict[str, Callable[[str], Message]]
-    kinds = {"user": User, "assistant": Assistant, "system": Developer, "developer": Developer}
-    content = value.get("content") if isinstance(value, Mapping) else None
-    if not isinstance(content, str) or value.get("role") not in kinds or len(value) != 2:
-        raise InputError(
-            f"{value!r:.80} is no message; expected one of ossia.harmony's, or "
-            "{'role': 'user', 'content': '...'}"
-        )
-    return kinds[value["role"]](content)
 
 
 def _effort(word: str) -> str:
@@ -175,18 +178,23 @@ def _effort(word: str) -> str:
 
 
 def _tools(
-    given: Sequence[Function | FunctionTool | Tool],
+    given: Sequence[Function | FunctionTool | Tool | Mapping[str, Any]],
 ) -> tuple[dict[str, FunctionTool], tuple[Tool, ...]]:
     functions: dict[str, FunctionTool] = {}
-    tools: list[Tool] = []
+    tools: dict[str, Tool] = {}
     for each in given:
-        if isinstance(each, Tool):
-            tools.append(each)
-            continue
-        found = each if isinstance(each, FunctionTool) else tool(each)
-        functions[f"{FUNCTIONS}.{found.tool.name}"] = found
-        tools.append(found.tool)
-    return functions, tuple(tools)
+        if isinstance(each, Mapping):
+            found = tool_of(each)
+        elif isinstance(each, Tool):
+            found = each
+        else:
+            callee = each if isinstance(each, FunctionTool) else tool(each)
+            found = callee.tool
+            functions[f"{FUNCTIONS}.{found.name}"] = callee
+        if found.name in tools:
+            raise InputError(f"two tools are called {found.name!r:.60}; the model needs two names")
+        tools[found.name] = found
+    return functions, tuple(tools.values())
 
 
 def _format(schema: Any) -> tuple[ResponseFormat | None, Parse | None]:
@@ -194,16 +202,12 @@ def _format(schema: Any) -> tuple[ResponseFormat | None, Parse | None]:
         return None, None
     if isinstance(schema, Mapping):
         return ResponseFormat("answer", schema), Parse()
-    from pydantic import PydanticUserError, TypeAdapter
-
     if inspect.isroutine(schema):
         raise InputError(f"no schema can be made of a function; it is {schema!r:.80}")
-    try:
-        document = TypeAdapter(schema).json_schema()
-    except PydanticUserError as error:
-        raise InputError(f"no schema can be made of {schema!r:.80}: {error.message:.120}") from None
+    from ossia.api.schemas import schema_of
+
     name = getattr(schema, "__name__", "answer")
-    return ResponseFormat(name, document), Parse(schema)
+    return ResponseFormat(name, schema_of(schema)), Parse(schema)
 
 
 def _choice(word: str) -> ToolChoice | NamedTool:

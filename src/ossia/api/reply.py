@@ -6,8 +6,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ossia.base.errors import OssiaError
-from ossia.chat import Citation, Done, Event, Failed, Reason, Reasoning, Text, Timings, Usage
-from ossia.harmony import ParsedMessage
+from ossia.chat import (
+    Citation,
+    Done,
+    Event,
+    Failed,
+    Reason,
+    Reasoning,
+    ScoredToken,
+    Text,
+    Timings,
+    Usage,
+)
+from ossia.harmony import Channel, ParsedMessage, ToolResult
 from ossia.harmony.messages import FUNCTIONS
 
 
@@ -23,6 +34,11 @@ class Call:
     name: str
     text: str
     recipient: str = field(repr=False)
+    channel: Channel = field(default=Channel.COMMENTARY, repr=False)
+
+    def result(self, text: str) -> ToolResult:
+        """What the tool says to it, as a message."""
+        return ToolResult(self.recipient, text, self.channel)
 
     @property
     def arguments(self) -> Any:
@@ -46,7 +62,8 @@ class Reply:
         reason: why it ended.
         seed: with it, the same question gives the same answer.
         repairs: names of what was mended in the model's output.
-        messages: what it said, message by message.
+        messages: what it said, message by message; a conversation may go on with them.
+        tokens: those of the text, where ``num_logprobs`` asks for them.
     """
 
     text: str
@@ -60,6 +77,7 @@ class Reply:
     seed: int
     repairs: tuple[str, ...]
     messages: tuple[ParsedMessage, ...] = field(repr=False)
+    tokens: tuple[ScoredToken, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return self.text
@@ -79,16 +97,17 @@ class Collector:
         self._text: list[str] = []
         self._reasoning: list[str] = []
         self._citations: list[Citation] = []
+        self._tokens: list[ScoredToken] = []
         self._end: Done | Failed | None = None
 
     def take(self, event: Event) -> None:
         """One more event."""
         match event:
-            case Text(text):
-                self._text.append(text)
-            case Citation():
+            case Text() | Citation():
                 self._text.append(event.text)
-                self._citations.append(event)
+                self._tokens += event.tokens
+                if isinstance(event, Citation):
+                    self._citations.append(event)
             case Reasoning(text):
                 self._reasoning.append(text)
             case Done() | Failed():
@@ -121,6 +140,7 @@ class Collector:
             seed=done.seed,
             repairs=done.repairs,
             messages=done.messages,
+            tokens=tuple(self._tokens),
         )
 
 
@@ -141,22 +161,25 @@ class Parse:
             OssiaError: the text breaks a rule of the type that no schema can express.
         """
         if self._kind is None:
-            return json.loads(text)
+            try:
+                return json.loads(text)
+            except (ValueError, RecursionError) as error:
+                raise OssiaError(f"the answer is no value of Python's: {error!s:.120}") from None
         from pydantic import TypeAdapter, ValidationError
 
         try:
             return TypeAdapter(self._kind).validate_json(text)
         except ValidationError as error:
+            name = getattr(self._kind, "__name__", self._kind)
             first = error.errors(include_url=False)[0]
             raise OssiaError(
-                f"the answer follows the schema and is no {self._kind.__name__} all the same: "
-                f"{first['msg']}"
+                f"the answer follows the schema and is no {name} all the same: {first['msg']}"
             ) from None
 
 
 def _calls(messages: Iterable[ParsedMessage]) -> tuple[Call, ...]:
     return tuple(
-        Call(message.recipient.removeprefix(f"{FUNCTIONS}."), message.text, message.recipient)
-        for message in messages
-        if message.recipient is not None
+        Call(said.recipient.removeprefix(f"{FUNCTIONS}."), said.text, said.recipient, said.channel)
+        for said in messages
+        if said.recipient is not None
     )
