@@ -182,3 +182,36 @@ def test_offline(bare: pytest.MonkeyPatch, variable: str) -> None:
     for value in ("1", "yes", "TRUE", "on", "anything"):
         bare.setenv(variable, value)
         assert settings.is_offline()
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        ("", ("127.0.0.1", 11434)),
+        ("0.0.0.0", ("0.0.0.0", 11434)),
+        ("127.0.0.1:8080", ("127.0.0.1", 8080)),
+        (":8080", ("127.0.0.1", 8080)),
+        ("[::1]", ("::1", 11434)),
+        ("[::1]:80", ("::1", 80)),
+        ("box.local:65535", ("box.local", 65535)),
+    ],
+)
+def test_where_the_server_is(bare: pytest.MonkeyPatch, value: str, address: tuple) -> None:
+    bare.setenv("OSSIA_HOST", value)
+    assert settings.server() == address
+
+
+@pytest.mark.parametrize("value", ["http://a", "a:b", "a:65536", "a:٣", "::1", "a b", "[x]", "a\n"])
+def test_what_is_no_address_is_refused(bare: pytest.MonkeyPatch, value: str) -> None:
+    bare.setenv("OSSIA_HOST", value)
+    with pytest.raises(InputError, match="OSSIA_HOST"):
+        settings.server()
+
+
+def test_the_key_for_a_server(bare: pytest.MonkeyPatch) -> None:
+    assert settings.api_key() is None
+    bare.setenv("OSSIA_API_KEY", " ossia-abc\n")
+    assert settings.api_key() == "ossia-abc"
+    bare.setenv("OSSIA_API_KEY", "a\r\nhost: b")
+    with pytest.raises(InputError, match="OSSIA_API_KEY"):
+        settings.api_key()

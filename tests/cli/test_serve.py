@@ -33,8 +33,8 @@ def serving(home: Path, *flags: str):
             process.kill()
 
 
-def ossia(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "OSSIA_HOME": str(home)}
+def ossia(home: Path, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "OSSIA_HOME": str(home), **variables}
     return subprocess.run(
         [OSSIA, *words], capture_output=True, text=True, env=environment, check=False
     )
@@ -61,6 +61,9 @@ def test_models_are_served_listed_and_stopped(tmp_path: Path) -> None:
         assert ossia(tmp_path, "stop", "gpt-4o", "--port", str(port)).returncode == 0
         again = ossia(tmp_path, "stop", "gpt-4o", "--port", str(port))
         assert (again.returncode, "not in memory" in again.stderr) == (2, True)
+        httpx.post(f"{url}/v1/chat/completions", json=body, timeout=60)
+        assert ossia(tmp_path, "stop", "--port", str(port)).returncode == 0
+        assert ossia(tmp_path, "ps", "--port", str(port)).stdout == "no model is in memory\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(20) in (0, 130)
 
@@ -89,6 +92,10 @@ def test_others_need_a_key(tmp_path: Path) -> None:
     with serving(tmp_path, "--host", "0.0.0.0") as (_, port):
         url = f"http://127.0.0.1:{port}/v1/models"
         assert httpx.get(url).status_code == 401
+        asked = ossia(tmp_path, "ps", "--port", str(port))
+        assert (asked.returncode, "OSSIA_API_KEY" in asked.stderr) == (2, True)
+        with_key = {"OSSIA_API_KEY": secret, "OSSIA_HOST": f"0.0.0.0:{port}"}
+        assert ossia(tmp_path, "ps", **with_key).stdout == "no model is in memory\n"
         headers = {"Authorization": f"Bearer {secret}"}
         assert httpx.get(url, headers=headers).status_code == 200
         assert ossia(tmp_path, "key", "revoke", "laptop").returncode == 0

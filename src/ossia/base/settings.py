@@ -86,6 +86,34 @@ def response_bytes() -> int:
     return round(_number("OSSIA_RESPONSES_GB", "4", "gigabytes") * 1e9)
 
 
+def server() -> tuple[str, int]:
+    """OSSIA_HOST: where the server listens, and where it is asked for: ADDRESS or ADDRESS:PORT;
+    default 127.0.0.1:11434.
+
+    Raises:
+        InputError: it is no such thing.
+    """
+    value = os.environ.get("OSSIA_HOST", "")
+    found = re.fullmatch(r"(?:\[([0-9a-fA-F:.]+)\]|([\w.-]+))?(?::(\d{1,5}))?", value, re.ASCII)
+    if found is None or int(found[3] or 0) > 65535:
+        raise InputError(
+            f"OSSIA_HOST is {value!r:.60}; expected an address such as 127.0.0.1:11434 or [::1]"
+        )
+    return found[1] or found[2] or "127.0.0.1", int(found[3] or 11434)
+
+
+def api_key() -> str | None:
+    """OSSIA_API_KEY: the key with which ossia ps and ossia stop ask a server that wants one.
+
+    Raises:
+        InputError: it has characters that no key has.
+    """
+    value = os.environ.get("OSSIA_API_KEY", "").strip()
+    if not re.fullmatch(r"[!-~]*", value):
+        raise InputError("OSSIA_API_KEY has characters that no key has")
+    return value or None
+
+
 def current_date() -> str | None:
     """OSSIA_DATE: the date told to the model (YYYY-MM-DD) instead of today.
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ossia.base import settings
 from ossia.base.errors import InputError
 from ossia.cli.terminal import notices
 
@@ -13,8 +14,12 @@ def serve(
         list[str] | None,
         typer.Argument(metavar="[MODEL]...", help="Models to load at once; others when asked for."),
     ] = None,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(metavar="N", help="The port; 11434 is Ollama's.")] = 11434,
+    host: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Where to listen; default 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(metavar="N", help="The port; default 11434, Ollama's.")
+    ] = None,
     alias: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=MODEL", help="Serve a model under another name, too."),
@@ -57,6 +62,8 @@ def serve(
     from ossia.server.serve import listen
     from ossia.server.serve import serve as serve_app
 
+    usual_host, usual_port = settings.server()
+    host, port = host or usual_host, usual_port if port is None else port
     is_local = host in LOOPBACK
     if not is_local and not keys.read():
         raise InputError(
