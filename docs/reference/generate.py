@@ -81,7 +81,8 @@ def variables() -> str:
 def names_for_scripts() -> str:
     """What ``import ossia`` offers, with the methods of what it offers."""
     parts = [MADE, "# Names for scripts\n\nHow they go together: [from Python](../python.md).\n"]
-    for name in sorted(set(dir(ossia)) - {"__version__"}, key=str.lower):
+    names = set(dir(ossia)) - {"__version__"}
+    for name in sorted(names, key=lambda name: (name.lower(), name)):  # Tool and tool
         found = getattr(ossia, name)
         parts.append(described(f"ossia.{name}", found, level=2))
         for method, function in vars(found).items() if inspect.isclass(found) else ():
