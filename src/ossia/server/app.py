@@ -29,13 +29,16 @@ from ossia.server.models import LocalModels
 from ossia.server.ollama import routes as ollama
 from ossia.server.openai_http import refusal
 from ossia.server.owner import owner_routes
+from ossia.server.responses import routes as responses
+from ossia.server.responses.items import words_of
+from ossia.server.store import open_store
 
 SHUTDOWN_SECONDS = 10.0
 """How long answers may go on after the server was asked to end."""
 
 _log = logging.getLogger("ossia.server")
 
-DIALECTS = (chat_completions, completions, model_list, ollama, anthropic)
+DIALECTS = (responses, chat_completions, completions, model_list, ollama, anthropic)
 """Each makes its routes of what the server has."""
 
 
@@ -45,7 +48,7 @@ def build_app(models: LocalModels, guarding: Guarding, first: Iterable[str] = ()
     Args:
         first: models that are loaded before anybody asks.
     """
-    context = ServerContext(models)
+    context = ServerContext(models, store=open_store(words_of))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -60,6 +63,8 @@ def build_app(models: LocalModels, guarding: Guarding, first: Iterable[str] = ()
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await models.aclose(SHUTDOWN_SECONDS)
+            await asyncio.gather(*context.tasks, return_exceptions=True)
+            context.store.close()
 
     return Starlette(
         routes=[

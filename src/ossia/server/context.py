@@ -1,5 +1,6 @@
 """What every dialect's routes are given: the models, and what else the server has."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from ossia.chat import ChatModel, Event
 from ossia.server.asked import Asked
 from ossia.server.metrics import Metrics
 from ossia.server.models import Loaded
+from ossia.server.store import Store
 
 
 class Models(Protocol):
@@ -38,10 +40,17 @@ class Models(Protocol):
 
 @dataclass(frozen=True)
 class ServerContext:
-    """What the server has."""
+    """What the server has.
+
+    Attributes:
+        store: what outlives a request, and the process too where it has a folder.
+        tasks: what goes on after its request was answered.
+    """
 
     models: Models
     metrics: Metrics = field(default_factory=Metrics)
+    store: Store = field(default_factory=lambda: Store(None))
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def answer(self, model: ChatModel, asked: Asked) -> AsyncGenerator[Event, None]:
         """A model's events, counted as they pass; closing the generator stops the answer."""

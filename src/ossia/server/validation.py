@@ -58,7 +58,8 @@ def wrong(name: str, what: str, code: str = "invalid_value") -> RequestError:
 
 def _refusal(error: ValidationError, document: Any) -> RequestError:
     """Of several faults one: where the reader got furthest; all that were expected there."""
-    found = [(_path(fault["loc"], document), fault) for fault in error.errors(include_url=False)]
+    faults = error.errors(include_url=False)
+    found = [(_path(each["loc"], document, each["type"]), each) for each in faults]
     path = max((path for path, _ in found), key=len)
     faults = [fault for other, fault in found if other == path]
     name = field_name(path)
@@ -70,12 +71,12 @@ def _refusal(error: ValidationError, document: Any) -> RequestError:
     return RequestError(400, message, "invalid_type" if is_type else "invalid_value", name or None)
 
 
-def _path(loc: _Loc, document: Any) -> _Loc:
+def _path(loc: _Loc, document: Any, kind: str) -> _Loc:
     """The place in the document, without the names of what pydantic tried there."""
     path: list[int | str] = []
     for number, part in enumerate(loc):
-        is_last = number == len(loc) - 1
-        if isinstance(document, dict) and (part in document or is_last):
+        is_missing = kind == "missing" and number == len(loc) - 1
+        if isinstance(document, dict) and (part in document or is_missing):
             document = document.get(part)
         elif isinstance(document, list) and isinstance(part, int) and part < len(document):
             document = document[part]

@@ -96,9 +96,13 @@ class Store:
         self._prune_at_times()
 
     def finish(self, owner: str, body: Json, events: Sequence[Json]) -> None:
-        """Keeps how a response came out, unless it was deleted meanwhile."""
+        """Keeps how a response came out, unless it was deleted meanwhile.
+
+        Args:
+            events: its stream; empty where it was lost.
+        """
         kept = {key: value for key, value in body.items() if key != "output"}
-        told = zlib.compress("\n".join(_text(event) for event in events).encode())
+        told = zlib.compress("\n".join(map(_text, events)).encode()) if events else None
         with self._database.writing() as rows:
             done = rows.execute(
                 "UPDATE responses SET body = ?, events = ?, process = NULL "
