@@ -570,3 +570,63 @@ def test_jumping_changes_no_token(make_engine, num_waits: int) -> None:
     company._speculation = AnyDrafts(random.Random(1))
     assert ids_of(company, replace(plain, constraint=Phrases(num_waits=2))) == expected
     company.cancel(other)
+
+
+def test_a_scored_prompt_that_is_preempted_tells_its_scores_once(make_engine) -> None:
+    prompt = tuple(i * 13 % 90 for i in range(200))
+    engine = make_engine()
+    sequence = engine.add(Request(prompt, max_tokens=2, score_prompt=True))
+    made = []
+    for step in range(30):
+        if step == 3:
+            engine._scheduler._preempt(sequence)
+        made += [output for _, output in engine.step()]
+        engine.check_integrity()
+    assert sum(isinstance(output, Token) for output in made) == 202
+    done = [output.num_done for output in made if isinstance(output, Prefill)]
+    assert done == sorted(set(done))
+
+
+def test_who_is_over_its_time_takes_nothing_from_the_living(make_engine) -> None:
+    clock = Clock()
+    engine = make_engine(context=512, clock=clock)
+    living = engine.add(Request((1,) * 300, max_tokens=100))
+    while living.num_output < 3:
+        engine.step()
+    dead = engine.add(Request((2,) * 300, max_tokens=4, priority=1, timeout=5))
+    clock.seconds = 6
+    num_output = living.num_output
+    assert (dead, End(Finish.DEADLINE)) in engine.step()
+    assert engine.metrics.num_preempted == 0
+    assert living.num_output > num_output
+    assert dead.num_stored == 0
+
+
+def test_a_clock_that_stands_still_harms_nothing(make_engine) -> None:
+    engine = make_engine(clock=Clock())
+    engine.add(Request((1, 2), max_tokens=50))
+    for _ in range(5):
+        engine.step()
+    long = engine.add(Request((3,) * 600, max_tokens=2))
+    while long.finish is None:
+        engine.step()
+
+
+def test_what_is_read_from_disk_never_gives_up_its_own_path(make_engine, tmp_path) -> None:
+    """A cache that is full of others' pages, and a conversation of which the end was given up."""
+    prompt = tuple(i * 7 % 90 for i in range(600))
+    folder = tmp_path / "kv"
+    engine = make_engine(context=1024, disk=DiskCache(folder, 1 << 26, "a model"))
+    ids_of(engine, Request(prompt, max_tokens=1))
+    for seed in range(4):  # others come, and push it out from its end
+        other = Request(tuple((i * 11 + seed) % 90 for i in range(250)), max_tokens=1)
+        ids_of(engine, other)
+    again = Request((*prompt, 5, 6, 7), max_tokens=4)
+    sequence = engine.add(again)
+    for _ in range(60):
+        engine.step()
+        engine.check_integrity()
+    assert sequence.finish is Finish.LENGTH
+    assert 0 < engine.metrics.num_restored <= 2 * 600 // 32
+    assert sequence.token_ids[603:] == ids_of(make_engine(), again)
+    engine.close()
