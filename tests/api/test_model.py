@@ -22,12 +22,6 @@ SUM = "What is 27 + 58?"
 ANSWER = "27 + 58 = 85"
 
 
-@pytest.fixture(scope="module")
-def model():
-    with ossia.load("nano", context=4096) as loaded:
-        yield loaded
-
-
 def test_a_question_is_answered(model) -> None:
     reply = model.chat(SUM, seed=1)
     assert str(reply) == reply.text == ANSWER
@@ -65,76 +59,6 @@ def test_events_come_one_by_one_and_may_be_left(model) -> None:
     assert model.chat(SUM, seed=1).text == ANSWER
 
 
-def test_a_talk_remembers(model) -> None:
-    talk = model.talk(seed=1)
-    assert talk.ask(SUM).text == ANSWER
-    assert talk.ask("plus 5?").text == "85 + 5 = 90"
-    assert [type(m).__name__ for m in talk.messages].count("User") == 2
-
-
-def test_a_talk_that_fails_is_as_before(model) -> None:
-    talk = model.talk(seed=1)
-    talk.ask(SUM)
-    before = list(talk.messages)
-    with pytest.raises(InputError, match="tokens long"):
-        talk.ask("word " * 9000)
-    stream = talk.stream("plus 5?")
-    next(stream)
-    stream.close()
-    assert talk.messages == before
-    assert talk.ask("plus 5?").text == "85 + 5 = 90"
-
-
-def test_functions_are_called_and_their_results_read(model) -> None:
-    called = []
-
-    def add(a: int, b: int) -> int:
-        """Adds two numbers."""
-        called.append((a, b))
-        return a + b
-
-    talk = model.talk(tools=[add], seed=3, reasoning_limit=0)
-    talk.ask(SUM, tool_choice="add")
-    assert len(called) >= 1
-    assert all(type(n) is int for pair in called for n in pair)
-    kinds = [type(message).__name__ for message in talk.messages]
-    assert kinds[:3] == ["User", "Assistant", "ToolResult"]
-    assert kinds[-1] == "Assistant"
-
-
-def test_a_call_that_is_no_functions_is_the_scripts_to_answer(model) -> None:
-    weather = ossia.Tool("weather", "Tells the weather.", {"type": "object", "properties": {}})
-    talk = model.talk(tools=[weather], seed=1, reasoning_limit=0)
-    reply = talk.ask("What is the weather?", tool_choice="weather")
-    assert reply.reason is Reason.TOOL_CALL
-    (call,) = reply.calls
-    assert (call.name, call.arguments) == ("weather", {})
-    assert talk.answer_tool(call, "sunny", tool_choice="none").reason is not Reason.TOOL_CALL
-
-
-def test_a_model_that_only_calls_is_given_up(model, monkeypatch) -> None:
-    def look() -> str:
-        """Looks."""
-        return "nothing"
-
-    monkeypatch.setattr(talk_module, "MAX_ROUNDS", 2)
-    monkeypatch.setattr(talk_module._Rounds, "take", _always_calling(talk_module._Rounds.take))
-    talk = model.talk(tools=[look], seed=1, reasoning_limit=0)
-    with pytest.raises(ossia.OssiaError, match="2 times without an answer"):
-        talk.ask("Look.", tool_choice="look")
-    assert talk.messages == []
-
-
-def _always_calling(take):
-    def took(self, reply) -> None:
-        options = dict(self._options)
-        calls = take(self, reply)
-        self._options = options  # what was demanded once is demanded again
-        return calls
-
-    return took
-
-
 def test_a_batch_keeps_its_order_and_loses_nothing(model) -> None:
     questions = [f"What is {n} + 1?" for n in range(20, 28)]
     questions.insert(3, "word " * 9000)
@@ -148,26 +72,6 @@ def test_choices_have_seeds_of_their_own(model) -> None:
     assert [choice.seed for choice in choices] == [5, 6, 7]
     assert [model.chat("Tell me something.", seed=c.seed).text for c in choices] == [
         choice.text for choice in choices
-    ]
-
-
-def test_a_text_is_continued(model) -> None:
-    prompt = [*model.encode("27 + 58")]
-    made = model.generate(prompt, max_tokens=6, temperature=0, num_logprobs=2)
-    assert len(made.tokens) == 6
-    assert made.reason is Reason.LENGTH
-    assert str(made) == "".join(token.text for token in made.tokens)
-    assert all(token.logprob == token.top[0][1] <= 0 for token in made.tokens)
-    assert asyncio.run(model.agenerate(prompt, max_tokens=6, temperature=0)).text == made.text
-
-
-def test_a_text_is_scored_as_it_would_be_continued(model) -> None:
-    made = model.generate("27 + 58", max_tokens=6, temperature=0, num_logprobs=1)
-    ids = [*model.encode("27 + 58"), *(token.token_id for token in made.tokens)]
-    scored = model.score(ids, num_top=1)
-    assert scored[0].logprob is None
-    assert [(t.token_id, t.logprob, t.top) for t in scored[-6:]] == [
-        (t.token_id, t.logprob, t.top) for t in made.tokens
     ]
 
 
@@ -241,11 +145,6 @@ def test_what_cannot_be_is_refused_in_words(model, options, words) -> None:
 def test_what_is_no_conversation_is_refused(model, said, words) -> None:
     with pytest.raises(InputError, match=words):
         model.chat(said)
-
-
-def test_conversations_options_do_not_belong_to_texts(model) -> None:
-    with pytest.raises(InputError, match="schema is for conversations"):
-        model.generate("x", schema={})
 
 
 def test_instructions_are_given_once(model) -> None:

@@ -112,7 +112,7 @@ def tool(function: Function) -> FunctionTool:
         schema = arguments.model_json_schema(schema_generator=Generator)
     except PydanticUserError as error:
         raise InputError(f"{name} cannot be a tool: {error.message.splitlines()[0]:.160}") from None
-    described_tool = Tool(name, text.partition("\n\n")[0], schema if fields else None)
+    described_tool = Tool(name, text.partition("\n\n")[0], schema)
     names = dict(zip(fields, parameters, strict=True))
     return FunctionTool(described_tool, function, names, arguments)
 

@@ -56,7 +56,7 @@ class Reply:
     Attributes:
         text: to the user.
         reasoning: its chain of thought.
-        calls: tools that it called, whose results it waits for.
+        calls: tools that it called, whose results it waits for; none where the answer was cut off.
         citations: parts of the text that name their source.
         parsed: where a schema was given, the text as a value of it; None where it was cut off.
         reason: why it ended.
@@ -88,6 +88,10 @@ class Reply:
         fold = f"<details><summary>reasoning</summary><pre>{quoted}</pre></details>\n\n"
         calls = "".join(f"\n\n`{call.name}({call.text})`" for call in self.calls)
         return (fold if quoted else "") + self.text + calls
+
+
+_WHOLE = (Reason.STOP, Reason.TOOL_CALL, Reason.STOP_STRING)
+"""How answers end whose calls are whole; half a call must not be acted on."""
 
 
 class Collector:
@@ -131,7 +135,7 @@ class Collector:
         return Reply(
             text=text,
             reasoning=reasoning,
-            calls=_calls(done.messages),
+            calls=_calls(done.messages) if done.reason in _WHOLE else (),
             citations=tuple(self._citations),
             parsed=parse(text) if parse and is_whole else None,
             reason=done.reason,

@@ -169,9 +169,9 @@ def _refuse_coroutines(asked: Asked) -> None:
 
 
 def _messages(reply: Reply) -> list[Assistant]:
-    """What the model said, without messages that say nothing."""
+    """What the model said, without messages that say nothing, and calls that were cut off."""
     return [
         as_message(said)
         for said in reply.messages
-        if said.text or said.recipient or said.channel is Channel.FINAL
+        if (reply.calls if said.recipient else said.text or said.channel is Channel.FINAL)
     ]
