@@ -2,11 +2,14 @@
 
 import asyncio
 import doctest
+import inspect
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -120,6 +123,14 @@ def test_an_answer_has_the_form_that_is_asked_for(model) -> None:
         ({"temprature": 1}, "no option 'temprature'.*temperature"),
         ({"effort": "huge"}, "no effort 'huge'; expected low, medium, high"),
         ({"temperature": -1}, "temperature must be at least 0"),
+        ({"temperature": "hot"}, "temperature is 'hot'; expected a number"),
+        ({"max_tokens": 1.5}, "max_tokens is 1.5; expected a whole number or None"),
+        ({"system": 3}, "system is 3; expected text or None"),
+        ({"logit_bias": [1]}, "logit_bias is .1.; expected mapping"),
+        ({"reasoning_limit": "a"}, "reasoning_limit is 'a'"),
+        ({"effort": 3}, "effort is 3; expected text"),
+        ({"tools": [dict, dict]}, "cannot be a tool"),
+        ({"tools": [ossia.Tool("a"), ossia.Tool("a")]}, "two tools are called 'a'"),
         ({"tools": [lambda x: x]}, "every argument needs a name and a type"),
         ({"schema": lambda: 0}, "no schema can be made"),
         ({"schema": {"not": {}}}, "not"),
@@ -167,25 +178,44 @@ def test_a_closed_model_says_so() -> None:
         loaded.chat("Hi")
 
 
-def test_ctrl_c_stops_a_batch_and_the_model_goes_on() -> None:
+def test_ctrl_c_stops_anything_and_the_model_goes_on() -> None:
     script = textwrap.dedent("""
-        import os, ossia
+        import asyncio, os, ossia
         model = ossia.load("nano", context=2048)
-        try:
-            os.write(1, b"asking\\n")
-            while True:
-                model.batch(["Tell me something long."] * 64, at_once=8)
-        except KeyboardInterrupt:
-            print(model.chat("What is 27 + 58?", seed=1))
+        long = "Tell me something long."
+        ids = model.encode("27 + 58, " * 150)
+        for ask in (
+            lambda: model.chat(long),
+            lambda: list(model.stream(long)),
+            lambda: model.talk().ask(long),
+            lambda: model.choices(long, 4),
+            lambda: model.batch([long] * 64, at_once=8),
+            lambda: model.generate(ids),
+            lambda: list(model.stream_tokens(ids)),
+            lambda: model.score(ids),
+            lambda: asyncio.run(model.achat(long)),
+            lambda: asyncio.run(model.abatch([long] * 64)),
+            lambda: asyncio.run(model.agenerate(ids)),
+        ):
+            try:
+                os.write(1, b"asking\\n")
+                while True:
+                    ask()
+            except KeyboardInterrupt:
+                pass
+            assert str(model.chat("What is 27 + 58?", seed=1)) == "27 + 58 = 85"
+            assert model.chat_model.service.inspect(lambda e: e.has_work).result() is False
+        print("all stopped")
     """)
     command = [sys.executable, "-c", script]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == "asking\n"
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, f"{ANSWER}\n", "")
+        while (line := process.stdout.readline()) == "asking\n":
+            time.sleep(0.15)  # somewhere in the middle
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, line, err) == (0, "all stopped\n", "")
 
 
 @pytest.mark.parametrize("module", [model_module, talk_module, ossia])
@@ -213,3 +243,79 @@ def test_names_are_found_when_they_are_asked_for() -> None:
 
 def test_done_is_the_last_event(model) -> None:
     assert isinstance(list(model.stream(SUM, seed=1))[-1], Done)
+
+
+def test_logprobs_stand_beside_the_text(model) -> None:
+    reply = model.chat(SUM, seed=1, num_logprobs=2)
+    assert b"".join(token.spelling for token in reply.tokens).decode() == ANSWER
+    assert all(len(token.top) == 2 and token.logprob <= 0 for token in reply.tokens)
+    assert model.chat(SUM, seed=1).tokens == ()
+
+
+def test_a_batch_of_one_wrong_thing_or_of_none(model) -> None:
+    assert model.batch([]) == asyncio.run(model.abatch([])) == []
+    replies = model.batch([SUM, [], [{"role": "robot"}]], seed=1)
+    assert [type(reply).__name__ for reply in replies] == ["Reply", "InputError", "InputError"]
+    assert replies[0].text == ANSWER
+    with pytest.raises(InputError, match="a list of questions"):
+        model.batch("What?")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"), [({"at_once": 0}, "at_once"), ({"temprature": 1}, "temprature")]
+)
+def test_options_of_a_batch_are_refused_for_all_at_once(model, options, words) -> None:
+    with pytest.raises(InputError, match=words):
+        model.batch([SUM], **options)
+    with pytest.raises(InputError, match=words):
+        asyncio.run(model.abatch([SUM], **options))
+
+
+def test_a_generator_of_questions_is_a_batch(model) -> None:
+    replies = model.batch((f"What is {n} + 1?" for n in (20, 21)), seed=1)
+    assert [str(reply) for reply in replies] == ["20 + 1 = 21", "21 + 1 = 22"]
+
+
+def test_choices_are_the_same_in_an_event_loop(model) -> None:
+    found = asyncio.run(model.achoices(SUM, 2, seed=5))
+    assert [choice.messages for choice in found] == [
+        choice.messages for choice in model.choices(SUM, 2, seed=5)
+    ]
+    assert [choice.seed for choice in model.choices(SUM, 2, seed=2**64 - 1)] == [2**64 - 1, 0]
+    with pytest.raises(InputError, match="number of choices"):
+        model.choices(SUM, 0)
+
+
+def test_whatever_asks_has_a_twin() -> None:
+    for kind in (ossia.Model, ossia.Talk):
+        names = {name for name, value in vars(kind).items() if inspect.isfunction(value)}
+        plain = {"encode", "decode", "talk", "close", "events", "aevents"}
+        asking = {name for name in names if not name.startswith("_")} - plain
+        twins = {name for name in asking if f"a{name}" in asking}
+        assert asking == twins | {f"a{name}" for name in twins}
+        for name in twins:
+            ours, theirs = (inspect.signature(vars(kind)[n]) for n in (name, f"a{name}"))
+            assert list(ours.parameters.values()) == list(theirs.parameters.values()), name
+
+
+def test_editors_see_the_names_that_are_loaded_late() -> None:
+    text = Path(ossia.__file__).read_text(encoding="utf-8")
+    pairs = set(re.findall(r"    from ([\w.]+) import (\w+) as \2", text))
+    assert pairs == {(room, name) for room, names in ossia._ROOMS.items() for name in names}
+    for name in dir(ossia):
+        assert getattr(ossia, name) is not None
+
+
+def test_every_name_is_in_the_reference() -> None:
+    page = Path(__file__).parents[2] / "docs" / "reference" / "python.md"
+    headings = re.findall(r"^## ossia\.(\w+)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(headings) == sorted(set(dir(ossia)) - {"__version__"})
+
+
+def test_a_model_tells_what_it_is(model) -> None:
+    assert repr(model).startswith("<ossia.Model nano: 4096 tokens of context, backend ")
+
+
+def test_a_model_that_is_nowhere_is_told_in_words() -> None:
+    with pytest.raises(ossia.InputError, match="nowhere"):
+        ossia.load("nowhere-at-all")

@@ -50,8 +50,8 @@ def schema_of(kind: Any) -> JsonSchemaValue:
     """
     try:
         return TypeAdapter(kind).json_schema(schema_generator=Generator)
-    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
-        why = error.message.splitlines()[0]
+    except (PydanticUserError, PydanticUndefinedAnnotation, AttributeError, TypeError) as error:
+        why = getattr(error, "message", str(error)).splitlines()[0]
         raise InputError(f"no schema can be made of {kind!r:.80}: {why:.120}") from None
 
 
