@@ -22,6 +22,12 @@ Wire = dict[str, Any]
 Fault = RequestError | OssiaError
 T = TypeVar("T")
 
+MAX_DEPTH = 256
+"""Lists and objects within each other: more than the deepest schema that a model can be shown."""
+
+_TAKES_A_WHILE = 1 << 20
+"""Bytes of JSON that are not read on the event loop, which others wait for."""
+
 _GONE = 499  # what servers log where the client did not wait; nobody reads it
 
 
@@ -143,18 +149,42 @@ async def read_json(request: Request) -> Any:
     """The JSON of a request. Halves of characters, which no text can hold, are U+FFFD.
 
     Raises:
-        RequestError: there is none.
+        RequestError: there is none, or it is nested too deeply.
     """
     body = await request.body()
+    if len(body) < _TAKES_A_WHILE:
+        return _parsed(body)
+    return await asyncio.to_thread(_parsed, body)
+
+
+def _parsed(body: bytes) -> Any:
     try:
-        document = json.loads(body, parse_constant=_refuse_constant)
-        if b"\\u" in body:
+        text = body.decode("utf-8-sig")  # in no other encoding: json.loads would guess
+        document = json.loads(text, parse_constant=_refuse_constant)
+        if "\\u" in text:
             text = json.dumps(document, ensure_ascii=False)
             whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
             document = json.loads(whole) if whole != text else document
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError as error:
         raise RequestError(400, f"the body is not JSON: {error!s:.100}", "invalid_json") from None
+    _check_depth(document)
     return document
+
+
+def _check_depth(document: Any) -> None:
+    level = [document] if isinstance(document, dict | list) else []
+    for _ in range(MAX_DEPTH):
+        inner = (each.values() if isinstance(each, dict) else each for each in level)
+        level = [part for parts in inner for part in parts if isinstance(part, dict | list)]
+    if level:
+        raise _too_deep()
+
+
+def _too_deep() -> RequestError:
+    what = f"the body is nested more than {MAX_DEPTH} times"
+    return RequestError(400, what, "too_deep")
 
 
 def _refuse_constant(name: str) -> None:

@@ -67,7 +67,7 @@ HOSTILE: list[tuple[str, Any, int, str]] = [
     ("/api/chat", b"{", 400, "not JSON"),
     ("/api/chat", b"[]", 400, "the body"),
     ("/api/chat", b"\xff", 400, "not JSON"),
-    ("/api/chat", b'{"messages":' + b"[" * 100_000, 400, "not JSON"),
+    ("/api/chat", b'{"messages":' + b"[" * 100_000, 400, "nested more than"),
     ("/api/chat", {"messages": HI}, 400, "model is missing"),
     ("/api/chat", {**CHAT, "model": ""}, 400, "model"),
     ("/api/chat", {**CHAT, "model": 7}, 400, "model"),
