@@ -220,7 +220,7 @@ def test_ctrl_c_stops_anything_and_the_model_goes_on() -> None:
 
 @pytest.mark.parametrize("module", [model_module, talk_module, ossia])
 def test_examples_in_docstrings_are_true(model, module) -> None:
-    found = doctest.testmod(module, extraglobs={"model": model})
+    found = doctest.testmod(module, extraglobs={"model": model, "ossia": ossia})
     assert found.attempted > 0
     assert found.failed == 0
 

@@ -40,7 +40,7 @@ def test_a_cell_of_a_notebook_has_a_line(monkeypatch) -> None:
     with progress.counted("answers", 2, is_shown=None) as count:
         count()
         count()
-    assert sys.stderr.getvalue() == "\ranswers 1 of 2: 50%\ranswers 2 of 2: 100%\n"
+    assert sys.stderr.getvalue() == "\ranswers: 50%\ranswers: 100%\n"
 
 
 def test_ipython_in_a_terminal_is_no_notebook(monkeypatch) -> None:
@@ -48,6 +48,23 @@ def test_ipython_in_a_terminal_is_no_notebook(monkeypatch) -> None:
     ipython.get_ipython = lambda: object()
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     assert not progress.is_notebook()
+
+
+def test_a_line_has_news_alone_and_nothing_of_what_is_quick(monkeypatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    tell = progress.teller("packing", quick=0.5)
+    tell(1, 4)
+    assert sys.stderr.getvalue() == ""
+    now = 0.6
+    for done in (1000, 1001, 2000, 4000):
+        tell(done, 4000)
+    assert sys.stderr.getvalue() == "\rpacking: 25%\rpacking: 50%\rpacking: 100%\n"
+    monkeypatch.setenv("TERM", "dumb")
+    tell(3, 4)
+    assert sys.stderr.getvalue().endswith("100%\n")
 
 
 def test_nothing_to_do_shows_nothing(monkeypatch) -> None:

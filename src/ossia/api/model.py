@@ -17,7 +17,7 @@ from typing import Self, TypeVar, Unpack
 from ossia.api.completion import Completion, Continuation, ScoredText, continuation, ids_of
 from ossia.api.conversation import Said
 from ossia.api.options import Asked, Options, understand
-from ossia.api.progress import counted, is_watched, tell
+from ossia.api.progress import QUICK, counted, teller
 from ossia.api.reply import Collector, Reply
 from ossia.api.talk import Talk
 from ossia.base.errors import InputError, OssiaError
@@ -324,6 +324,10 @@ class Model:
 def load(name: str = "nano", *, context: int | None = None, backend: str | None = None) -> Model:
     """Loads a model by name or path. The first time, weights are packed for the processor.
 
+    >>> with ossia.load("nano", context=512, backend="reference") as model:
+    ...     print(model)
+    <ossia.Model nano: 512 tokens of context, backend reference>
+
     Args:
         name: as ``ossia run`` takes it.
         context: tokens that a conversation may grow to; None is what fits in memory.
@@ -332,12 +336,7 @@ def load(name: str = "nano", *, context: int | None = None, backend: str | None 
     Raises:
         OssiaError: the model or the memory cannot be had.
     """
-    is_shown = is_watched()
-
-    def packing(done: int, total: int) -> None:
-        if is_shown:
-            tell("packing the weights, once", done, total)
-
+    packing = teller("packing the weights", QUICK)
     return Model(name, ChatModel.load(name, context=context, backend=backend, packing=packing))
 
 

@@ -1,13 +1,20 @@
 """How far something is, for whoever watches: on a terminal, or in a notebook's cell."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ossia.base import settings
+
+QUICK = 0.5
+"""Seconds within which loading is done before anybody wonders."""
+
 
 def is_watched() -> bool:
-    """Whether somebody sees what is written now."""
-    return is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
+    """Whether somebody sees a line that is written over."""
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    return is_notebook() or (is_terminal and not settings.is_dumb_terminal())
 
 
 def is_notebook() -> bool:
@@ -16,11 +23,24 @@ def is_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def tell(what: str, done: int, total: int) -> None:
-    """Writes one line over the last one."""
-    share, end = 100 * done // max(total, 1), "\n" if done >= total else ""
-    sys.stderr.write(f"\r{what}: {share}%{end}")
-    sys.stderr.flush()
+def teller(what: str, quick: float = 0.0) -> Callable[[int, int], None]:
+    """Gives what is to be told how much is done, of how much; it writes one line over and over.
+
+    Args:
+        quick: seconds in which nothing is written.
+    """
+    begun, shown = time.monotonic(), -1
+
+    def tell(done: int, total: int) -> None:
+        nonlocal shown
+        share = 100 * done // max(total, 1)
+        is_news = share != shown and (shown >= 0 or time.monotonic() - begun >= quick)
+        if is_news and is_watched():
+            shown = share
+            sys.stderr.write(f"\r{what}: {share}%" + ("\n" if done >= total else ""))
+            sys.stderr.flush()
+
+    return tell
 
 
 @contextmanager
@@ -45,11 +65,11 @@ def counted(what: str, total: int, is_shown: bool | None) -> Iterator[Callable[[
 
 
 def _counter(what: str, total: int) -> Callable[[], None]:
-    done = 0
+    tell, done = teller(what), 0
 
     def count() -> None:
         nonlocal done
         done += 1
-        tell(f"{what} {done} of {total}", done, total)
+        tell(done, total)
 
     return count

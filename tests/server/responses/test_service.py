@@ -1,9 +1,12 @@
 """What a killed server leaves, who sees what, and requests that are refused."""
 
+import asyncio
 import os
 import signal
 import sqlite3
 import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,15 @@ import pytest
 from tests.server.process import server_process
 from tests.server.response_streams import check_events, check_response
 from tests.server.responses.test_routes import ADD, CUSTOM, PATH, SUM, endless, events_of
+
+from ossia.server.context import ServerContext
+from ossia.server.errors import RequestError
+from ossia.server.models import LocalModels
+from ossia.server.responses.schema import ResponseRequest
+from ossia.server.responses.sealing import Seal
+from ossia.server.responses.service import Responses
+from ossia.server.store import Store
+from ossia.server.validation import validated
 
 PARTS = [{"type": "input_image", "image_url": "data:image/png;base64,AAAA", "detail": "auto"}]
 CALL = {"type": "function_call", "call_id": "c", "name": "add", "arguments": "{}"}
@@ -120,7 +132,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str | None, str]] = [
         *(400, "invalid_type", "tools[0].tools[0]", "object"),
     ),
     (
-        {"tools": [ADD | {"parameters": {"type": "object", "minProperties": 1}}]},
+        {"tools": [ADD | {"parameters": {"type": "object", "minProperties": 3}}]},
         *(400, "invalid_value", None, "minProperties"),
     ),
     ({"tool_choice": "required"}, 400, "invalid_value", "tool_choice", "no tool"),
@@ -260,10 +272,33 @@ def test_two_servers_share_a_home(tmp_path: Path) -> None:
         assert httpx.post(f"{one}{PATH}/{running['id']}/cancel").json()["status"] == "cancelled"
 
 
-def test_a_server_that_ends_in_time_tells_what_it_left(tmp_path: Path) -> None:
-    with server_process(tmp_path) as url:
-        running = httpx.post(f"{url}{PATH}", json=endless() | {"background": True}).json()
-    with server_process(tmp_path) as url:
-        found = httpx.get(f"{url}{PATH}/{running['id']}").json()
-        check_response(found)
-        assert found["status"] == "failed"
+def test_answers_that_the_end_of_the_server_cuts_have_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OSSIA_HOME", str(tmp_path))
+
+    async def talk() -> None:
+        models, store = LocalModels({}), Store(tmp_path / "responses")
+        context = ServerContext(models, store=store)
+        responses = Responses(context, Seal(None))
+        request = validated(ResponseRequest, endless() | {"background": True})
+        making = await responses.start(request, "")
+        events = [event async for event in first(making.follow(), 6)]
+        await models.aclose(0)
+        await asyncio.gather(*context.tasks)
+        events += [event async for event in making.follow(5)]
+        found = check_events(events, is_background=True)
+        assert (found["status"], found["error"]["code"]) == ("failed", "server_error")
+        assert found["output"][-1]["status"] == "incomplete"
+        assert await responses.find(found["id"], "") == found
+        with pytest.raises(RequestError, match="no response"):
+            await responses.find(found["id"], "somebody else")
+        store.close()
+
+    asyncio.run(talk())
+
+
+async def first(events: AsyncGenerator[Any, None], most: int) -> AsyncGenerator[Any, None]:
+    async with aclosing(events):
+        for _ in range(most):
+            yield await anext(events)
