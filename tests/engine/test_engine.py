@@ -615,9 +615,12 @@ def test_a_clock_that_stands_still_harms_nothing(make_engine) -> None:
 def test_what_is_read_from_disk_never_gives_up_its_own_path(make_engine, tmp_path) -> None:
     """A cache that is full of others' pages, and a conversation of which the end was given up."""
     prompt = tuple(i * 7 % 90 for i in range(600))
-    folder = tmp_path / "kv"
-    engine = make_engine(context=1024, disk=DiskCache(folder, 1 << 26, "a model"))
+    disk = DiskCache(tmp_path / "kv", 1 << 26, "a model")
+    engine = make_engine(context=1024, disk=disk)
     ids_of(engine, Request(prompt, max_tokens=1))
+    while engine.has_work:  # pages are on their way to the disk
+        engine.step()
+    assert disk.flush(60)
     for seed in range(4):  # others come, and push it out from its end
         other = Request(tuple((i * 11 + seed) % 90 for i in range(250)), max_tokens=1)
         ids_of(engine, other)
