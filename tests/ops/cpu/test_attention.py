@@ -354,13 +354,20 @@ def test_a_slot_outside_the_pages_is_refused(slot: int) -> None:
 
 
 def test_other_threads_run_meanwhile() -> None:
-    """The kernel gives up the GIL: this thread counts while another computes."""
+    """The kernel gives up the GIL: this thread counts while another computes.
+
+    A kernel that kept it would let this thread in before it and after it, which is two turns.
+    """
     use("scalar", 1)
     step = make_step(Shape(1, 8, 64, None), 1000, 200)
-    worker = threading.Thread(target=attend, args=(step,))
-    worker.start()
-    turns = 0
-    while worker.is_alive():
-        time.sleep(0.001)
-        turns += 1
-    assert turns > 10
+
+    def turns_meanwhile() -> int:
+        worker = threading.Thread(target=attend, args=(step,))
+        worker.start()
+        turns = 0
+        while worker.is_alive():
+            time.sleep(0.001)
+            turns += 1
+        return turns
+
+    assert any(turns_meanwhile() > 4 for _ in range(20))

@@ -277,16 +277,24 @@ def test_what_only_the_binding_can_be_given_is_refused_too() -> None:
 
 
 def test_other_threads_run_meanwhile() -> None:
-    """The kernel gives up the GIL: this thread counts while another computes."""
+    """The kernel gives up the GIL: this thread counts while another computes.
+
+    A kernel that kept it would let this thread in before it and after it, which is two turns.
+    How many more there are is up to the machine, so a busy one gets several tries.
+    """
     weight, x = random_mxfp4(1, 90), normal(4, 2880)
     rows = 50_000  # the same row again and again: stride 0
     many = Mxfp4Array(
         np.broadcast_to(weight.blocks, (rows, 90, 16)), np.broadcast_to(weight.scales, (rows, 90))
     )
-    worker = threading.Thread(target=linear_released, args=(x, many))
-    worker.start()
-    turns = 0
-    while worker.is_alive():
-        time.sleep(0.001)
-        turns += 1
-    assert turns > 10
+
+    def turns_meanwhile() -> int:
+        worker = threading.Thread(target=linear_released, args=(x, many))
+        worker.start()
+        turns = 0
+        while worker.is_alive():
+            time.sleep(0.001)
+            turns += 1
+        return turns
+
+    assert any(turns_meanwhile() > 4 for _ in range(20))
