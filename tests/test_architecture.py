@@ -45,14 +45,3 @@ def test_only_settings_reads_the_environment() -> None:
         if "os.environ" in path.read_text("utf-8") or "getenv" in path.read_text("utf-8")
     ]
     assert readers == ["base/settings.py"]
-
-
-def test_exported_names_are_sorted() -> None:
-    for path in SOURCE.rglob("__init__.py"):
-        namespace: dict[str, object] = {}
-        lines = path.read_text("utf-8").partition("__all__ = ")[2]
-        if lines:
-            exec("__all__ = " + lines[: lines.index("]") + 1], namespace)
-            names = namespace["__all__"]
-            assert isinstance(names, list)
-            assert names == sorted(names), path

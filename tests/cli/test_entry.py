@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -48,3 +49,19 @@ def test_a_writer_that_is_asked_to_end_leaves_nothing(
     assert process.returncode == 128 + number
     assert errors == b""
     assert not any(tmp_path.iterdir())
+
+
+def test_what_comes_while_a_module_loads_is_heard_afterwards(tmp_path: Path) -> None:
+    """Compiled modules swallow exceptions while they load: numpy.random does."""
+    (tmp_path / "swallowing.py").write_text(
+        "import os, signal\n"
+        "try:\n    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "except BaseException:\n    pass\n"
+    )
+    program = (
+        "import time\nfrom ossia.cli import app, entry\n"
+        "def work():\n    import swallowing\n    time.sleep(60)\n"
+        "app.main = work\nentry.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, timeout=50, check=False)
+    assert done.returncode == 128 + signal.SIGTERM

@@ -6,7 +6,8 @@ SIGTERM or SIGHUP with 128 and the signal's number, and whoever writes files cle
 
 import signal
 from types import FrameType
-from typing import NoReturn
+
+_LATER = 0.02  # seconds until what came while a module was loading is heard again
 
 
 def main() -> None:
@@ -22,5 +23,17 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
-def _end(number: int, _frame: FrameType | None) -> NoReturn:
+def _end(number: int, frame: FrameType | None) -> None:
+    if _is_importing(frame):  # compiled modules swallow whatever is raised while they load
+        signal.signal(signal.SIGALRM, lambda _, frame: _end(number, frame))
+        signal.setitimer(signal.ITIMER_REAL, _LATER)
+        return
     raise SystemExit(128 + number)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
