@@ -100,7 +100,8 @@ class Database:
     def shrink(self) -> None:
         """Gives free pages back to the disk."""
         with self._turn, _told(self.folder):
-            self._connection.execute("PRAGMA incremental_vacuum").fetchall()
+            # As a script, for it is one step a page, and ``execute`` does only the first.
+            self._connection.executescript("PRAGMA incremental_vacuum")
 
     def close(self) -> None:
         """Ends it."""

@@ -7,10 +7,18 @@ have to be there, as parts of words too, in any script and case.
 import sqlite3
 from dataclasses import dataclass
 
+from ossia.server.store.database import Database
+
 MIN_INDEXED = 3
 """Letters of a word that the index knows; shorter ones are looked for in the text itself."""
 
 MAX_WORDS = 16
+
+INDEXED = 5
+"""Bytes that the index takes for each of a text, at most about: three letters at each place."""
+
+_MERGED_PAGES = 1000
+"""Of the index at a time: others may write in between."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,21 @@ def find(rows: sqlite3.Connection, owner: str, query: str, limit: int) -> list[H
         (*values, limit),
     )
     return [Hit(place, item, _around(text, words[0])) for place, item, text in found]
+
+
+def compact(database: Database) -> None:
+    """Takes what was deleted out of the index too, where it is only crossed out until then.
+
+    Source: SQLite's documentation of FTS5, the merge command.
+    """
+    num_pages = -_MERGED_PAGES  # less than nothing: all of the index is to be looked through
+    while True:
+        with database.writing() as rows:
+            before = rows.total_changes
+            rows.execute("INSERT INTO said (said, rank) VALUES ('merge', ?)", (num_pages,))
+            if rows.total_changes - before < 2:
+                return
+        num_pages = _MERGED_PAGES
 
 
 def _around(text: str, word: str, before: int = 60, after: int = 140) -> str:

@@ -14,7 +14,7 @@ from sqlite3 import Connection
 from typing import Any, Literal
 
 from ossia.server.store.database import Database, Limits
-from ossia.server.store.search import Hit, find
+from ossia.server.store.search import INDEXED, Hit, compact, find
 
 Json = dict[str, Any]
 Place = Literal["responses", "conversations"]
@@ -293,13 +293,26 @@ class Store:
             ).fetchall()
             for (chain,) in old:
                 num_gone += _forget_chain(rows, chain)
-        while self._database.num_bytes() > self._limits.max_bytes:
-            with self._database.writing() as rows:
-                num_gone += (num := _forget_oldest(rows))
-            if not num:
-                break
+        num_gone += self._make_room()
         if num_gone:
             self._database.shrink()
+        return num_gone
+
+    def _make_room(self) -> int:
+        """Forgets the oldest until the rest is within the limit, and a little more at once."""
+        num_gone = 0
+        most = self._limits.max_bytes
+        if self._database.num_bytes() > most:
+            compact(self._database)
+        while (excess := self._database.num_bytes() - most) > 0:
+            excess += most // 20
+            while excess > 0:
+                with self._database.writing() as rows:
+                    num, size = _forget_oldest(rows)
+                if not num:
+                    return num_gone
+                num_gone, excess = num_gone + num, excess - size
+            compact(self._database)
         return num_gone
 
     def _prune_at_times(self) -> None:
@@ -355,19 +368,36 @@ def _forget_chain(rows: Connection, chain: str) -> int:
     return rows.execute("DELETE FROM responses WHERE chain = ?", (chain,)).rowcount
 
 
-def _forget_oldest(rows: Connection) -> int:
-    """Removes what nobody added to for longest: responses first, then conversations."""
+def _forget_oldest(rows: Connection) -> tuple[int, int]:
+    """Removes what nobody added to for longest: responses first, then conversations.
+
+    Gives how many went, and about how many bytes they were.
+    """
     row = rows.execute(
         "SELECT chain FROM responses GROUP BY chain HAVING count(process) = 0 "
         "ORDER BY max(created_at), max(rowid) LIMIT 1"
     ).fetchone()
     if row is not None:
-        return _forget_chain(rows, row[0])
+        size = "ifnull(sum(length(CAST(body AS BLOB)) + ifnull(length(events), 0)), 0)"
+        [(of_bodies,)] = rows.execute(f"SELECT {size} FROM responses WHERE chain = ?", row)
+        places = "SELECT id FROM responses WHERE chain = ?"
+        of_items = _num_bytes_said(rows, places, row[0])
+        return _forget_chain(rows, row[0]), of_bodies + of_items
     row = rows.execute("SELECT id FROM conversations ORDER BY changed_at, rowid LIMIT 1").fetchone()
     if row is None:
-        return 0
+        return 0, 0
+    of_items = _num_bytes_said(rows, "?", row[0])
     rows.execute("DELETE FROM items WHERE place = ?", row)
-    return rows.execute("DELETE FROM conversations WHERE id = ?", row).rowcount
+    return rows.execute("DELETE FROM conversations WHERE id = ?", row).rowcount, of_items
+
+
+def _num_bytes_said(rows: Connection, places: str, value: str) -> int:
+    """Bytes of all items in some places; rather too many, so that no more goes than has to."""
+    size = f"length(CAST(body AS BLOB)) + {1 + INDEXED} * length(CAST(words AS BLOB))"
+    [(num,)] = rows.execute(
+        f"SELECT ifnull(sum({size}), 0) FROM items WHERE place IN ({places})", (value,)
+    )
+    return int(num)
 
 
 def _text(document: Json) -> str:
