@@ -25,6 +25,13 @@ class Models(Protocol):
     def names(self) -> list[str]:
         """All that can be asked for."""
 
+    def check(self, name: str) -> None:
+        """Whether there is such a model.
+
+        Raises:
+            InputError: there is none.
+        """
+
     def meaning(self, name: str) -> str | None:
         """What a name stands for that the server was started with; None of others."""
 

@@ -72,13 +72,13 @@ def handled(form: Form, handle: Callable[[Request, Any], Awaitable[Response]]) -
 
 
 async def streamed(request: Request, form: Form, pieces: AsyncGenerator[Wire, None]) -> Response:
-    """A stream, once its first piece is there, if the client waits for it.
+    """A stream, once its first piece is there, if the client waits for it; it may be empty.
 
     Raises:
-        RequestError, OssiaError: there is none.
+        RequestError, OssiaError: it cannot be had.
     """
     try:
-        first = await unless_gone(request, anext(pieces))
+        first = await unless_gone(request, anext(pieces, None))
     except BaseException:
         await pieces.aclose()
         raise
@@ -102,10 +102,11 @@ async def collected(
 
 
 async def _encoded(
-    form: Form, first: Wire, pieces: AsyncGenerator[Wire, None]
+    form: Form, first: Wire | None, pieces: AsyncGenerator[Wire, None]
 ) -> AsyncGenerator[str, None]:
     async with aclosing(pieces):
-        yield form.encode(first)
+        if first is not None:
+            yield form.encode(first)
         try:
             async for piece in pieces:
                 yield form.encode(piece)

@@ -428,7 +428,7 @@ def test_a_stream_is_replayed_from_anywhere(address, stream) -> None:
     events = stream()
     url = f"{address}{PATH}/{events[0]['response']['id']}"
     assert events_of("GET", url, params={"stream": "true"}) == events
-    for after in (0, 3, len(events) - 2):
+    for after in (0, 3, len(events) - 2, len(events) - 1, 10**6):
         params = {"stream": "true", "starting_after": after}
         assert events_of("GET", url, params=params) == events[after + 1 :]
 
@@ -495,6 +495,8 @@ def test_only_what_runs_in_the_background_can_be_cancelled(client, ask) -> None:
 
 
 def test_a_failure_in_the_background_is_told(client, ask) -> None:
+    with pytest.raises(openai.NotFoundError):
+        ask(model="gpt-17", background=True)
     failed = settled(client, ask(input=LONG, background=True).id)
     assert failed.status == "failed"
     assert failed.error.code == "invalid_prompt"

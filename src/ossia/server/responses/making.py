@@ -63,7 +63,6 @@ class Making:
         self, context: ServerContext, memory: Memory, order: Order, response: Json
     ) -> None:
         self._context, self._memory, self._order = context, memory, order
-        self._is_background = bool(order.request.background)
         is_sealed = order.request.includes(SEALED_REASONING)
         reasoning = order.request.reasoning
         self._output = Output(
@@ -81,6 +80,11 @@ class Making:
     def owner(self) -> str:
         """Whose it is."""
         return self._order.owner
+
+    @property
+    def is_background(self) -> bool:
+        """Whether a task makes it, whoever reads."""
+        return bool(self._order.request.background)
 
     @property
     def is_over(self) -> bool:
@@ -109,7 +113,7 @@ class Making:
         """
         has_begun = False
         try:
-            if self._is_background:
+            if self.is_background:
                 has_begun = True
                 yield self._told("response.created")
                 yield self._told("response.queued")

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from ossia.base.errors import InputError
 from ossia.harmony import render
 from ossia.server.context import ServerContext
 from ossia.server.conversation import today
@@ -58,6 +59,7 @@ class Responses:
         order = Order(owner, request, inputs, prompt, asked)
         making = Making(self._context, self._memory, order, response)
         if request.background:
+            self._check_model(request.model)  # while somebody still hears of it
             await making.begin()
             self._in_background(making)
         return making
@@ -69,7 +71,7 @@ class Responses:
             RequestError, OssiaError: it does not begin.
         """
         response_id = making.response["id"]
-        if response_id in self._tasks:
+        if making.is_background:
             events = making.follow()
         else:
             events = making.events()
@@ -79,7 +81,7 @@ class Responses:
                 async for event in events:
                     yield event
         finally:
-            if response_id not in self._tasks:
+            if not making.is_background:
                 self._making.pop(response_id, None)
 
     async def count(self, request: CountRequest, owner: str) -> int:
@@ -198,6 +200,12 @@ class Responses:
             code = "previous_response_not_found"
             raise RequestError(400, what, code, "previous_response_id")
         return history
+
+    def _check_model(self, name: str) -> None:
+        try:
+            self._context.models.check(name)
+        except InputError as error:
+            raise RequestError(404, str(error), "model_not_found", "model") from None
 
     def _in_background(self, making: Making) -> None:
         response_id = making.response["id"]
