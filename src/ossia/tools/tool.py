@@ -69,12 +69,14 @@ class Page:
     Attributes:
         cursor: its number in this conversation.
         lines: of the whole page, as numbered for the model.
+        links: where its links ``【0†...】`` lead.
     """
 
     cursor: int
     url: str
     title: str
     lines: tuple[str, ...]
+    links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
