@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,10 @@ import pytest
 from ossia.base import settings
 from ossia.base.errors import InputError
 
-NAMES = re.compile(r"\b(OSSIA_[A-Z_]+|HF_[A-Z_]+|HUGGING_[A-Z_]+|XDG_[A-Z]+_HOME|NO_COLOR|TERM)\b")
+NAMES = re.compile(
+    r"\b(OSSIA_[A-Z_]+|HF_[A-Z_]+|HUGGING_[A-Z_]+|XDG_[A-Z]+_HOME|NO_COLOR|TERM"
+    r"|(?:BRAVE|EXA|TAVILY|YDC)_API_KEY)\b"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -215,3 +219,50 @@ def test_the_key_for_a_server(bare: pytest.MonkeyPatch) -> None:
     bare.setenv("OSSIA_API_KEY", "a\r\nhost: b")
     with pytest.raises(InputError, match="OSSIA_API_KEY"):
         settings.api_key()
+
+
+def test_search_engines_and_their_keys(bare: pytest.MonkeyPatch) -> None:
+    assert settings.search_engine() is None
+    assert settings.searxng() is None
+    bare.setenv("OSSIA_SEARCH", "Brave")
+    bare.setenv("OSSIA_SEARXNG", "http://127.0.0.1:8888/")
+    assert settings.search_engine() == "brave"
+    assert settings.searxng() == "http://127.0.0.1:8888"
+    keys = {
+        "BRAVE_API_KEY": settings.brave_key,
+        "EXA_API_KEY": settings.exa_key,
+        "TAVILY_API_KEY": settings.tavily_key,
+        "YDC_API_KEY": settings.you_key,
+    }
+    for name, key in keys.items():
+        assert key() is None
+        bare.setenv(name, " abc\n")
+        assert key() == "abc"
+        bare.setenv(name, "a b")
+        with pytest.raises(InputError, match=name):
+            key()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "function"),
+    [
+        ("OSSIA_SEARCH", "altavista", settings.search_engine),
+        ("OSSIA_SEARXNG", "localhost:8888", settings.searxng),
+        ("OSSIA_SEARXNG", "https://user@host", settings.searxng),
+        ("OSSIA_PRIVATE_HOSTS", "10.0.0.0/99", settings.private_hosts),
+        ("OSSIA_PRIVATE_HOSTS", "http://nas.local", settings.private_hosts),
+    ],
+)
+def test_what_is_no_engine_and_no_network_is_refused(
+    bare: pytest.MonkeyPatch, name: str, value: str, function: Callable[[], object]
+) -> None:
+    bare.setenv(name, value)
+    with pytest.raises(InputError, match=name):
+        function()
+
+
+def test_hosts_of_the_own_network(bare: pytest.MonkeyPatch) -> None:
+    assert settings.private_hosts() == frozenset()
+    bare.setenv("OSSIA_PRIVATE_HOSTS", " NAS.local, 127.0.0.1:8000 ,192.168.1.0/24,,[::1]:80")
+    wanted = {"nas.local", "127.0.0.1:8000", "192.168.1.0/24", "[::1]:80"}
+    assert settings.private_hosts() == wanted

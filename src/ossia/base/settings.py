@@ -6,6 +6,7 @@ Each is a function, so that a test or a script may change the environment at any
 import os
 import re
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 
 from ossia.base.errors import InputError
@@ -108,10 +109,92 @@ def api_key() -> str | None:
     Raises:
         InputError: it has characters that no key has.
     """
-    value = os.environ.get("OSSIA_API_KEY", "").strip()
-    if not re.fullmatch(r"[!-~]*", value):
-        raise InputError("OSSIA_API_KEY has characters that no key has")
-    return value or None
+    return _key("OSSIA_API_KEY")
+
+
+def search_engine() -> str | None:
+    """OSSIA_SEARCH: which engine searches the web (searxng, brave, exa, tavily, you), where there
+    is an address or a key for several; without it the first of them in that order.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    value = os.environ.get("OSSIA_SEARCH", "").strip().lower()
+    if value in ("", "searxng", "brave", "exa", "tavily", "you"):
+        return value or None
+    raise InputError(f"OSSIA_SEARCH is {value!r:.40}; expected searxng, brave, exa, tavily or you")
+
+
+def searxng() -> str | None:
+    """OSSIA_SEARXNG: the address of a SearXNG to search the web with, which needs no key.
+
+    Raises:
+        InputError: it is no http or https address.
+    """
+    value = os.environ.get("OSSIA_SEARXNG", "").strip().rstrip("/")
+    if not value or re.fullmatch(r"https?://[^\s/?#@\\]+(/[\w./-]*)?", value, re.ASCII):
+        return value or None
+    raise InputError(
+        f"OSSIA_SEARXNG is {value!r:.80}; expected an address such as http://127.0.0.1:8888"
+    )
+
+
+def brave_key() -> str | None:
+    """BRAVE_API_KEY: the key for searching the web with Brave.
+
+    Raises:
+        InputError: it has characters that no key has.
+    """
+    return _key("BRAVE_API_KEY")
+
+
+def exa_key() -> str | None:
+    """EXA_API_KEY: the key for searching the web with Exa.
+
+    Raises:
+        InputError: it has characters that no key has.
+    """
+    return _key("EXA_API_KEY")
+
+
+def tavily_key() -> str | None:
+    """TAVILY_API_KEY: the key for searching the web with Tavily.
+
+    Raises:
+        InputError: it has characters that no key has.
+    """
+    return _key("TAVILY_API_KEY")
+
+
+def you_key() -> str | None:
+    """YDC_API_KEY: the key for searching the web with You.com.
+
+    Raises:
+        InputError: it has characters that no key has.
+    """
+    return _key("YDC_API_KEY")
+
+
+def private_hosts() -> frozenset[str]:
+    """OSSIA_PRIVATE_HOSTS: what of your own network models may open pages from, by commas: names,
+    addresses, networks, such as nas.local,127.0.0.1:8000,192.168.1.0/24; nothing by default.
+
+    Raises:
+        InputError: it names something else.
+    """
+    found = set()
+    for value in filter(None, map(str.strip, os.environ.get("OSSIA_PRIVATE_HOSTS", "").split(","))):
+        try:
+            is_known = "/" not in value or bool(ip_network(value))
+        except ValueError:
+            is_known = False
+        if not is_known or not re.fullmatch(r"[\w.:\[\]/-]+", value, re.ASCII):
+            raise InputError(
+                f"OSSIA_PRIVATE_HOSTS names {value!r:.60}; expected a host such as nas.local, or a "
+                "network such as 192.168.1.0/24"
+            )
+        found.add(value.lower())
+    return frozenset(found)
 
 
 def current_date() -> str | None:
@@ -199,6 +282,13 @@ def _hugging_face_home() -> Path:
     if value := os.environ.get("HF_HOME"):
         return _expand(value)
     return _expand(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+
+
+def _key(name: str) -> str | None:
+    value = os.environ.get(name, "").strip()
+    if re.fullmatch(r"[!-~]*", value):
+        return value or None
+    raise InputError(f"{name} has characters that no key has")
 
 
 def _number(name: str, usual: str, unit: str) -> float:
