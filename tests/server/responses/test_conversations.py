@@ -4,22 +4,20 @@ import openai
 import pytest
 from openai.types import conversations as types
 from openai.types.conversations import ConversationItemList
-from tests.server.response_streams import check_response
+from tests.server.watched import watched_client
 
 SUM = "What is 27 + 58?"
 
 
 @pytest.fixture(scope="module")
 def client(address):
-    with openai.OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as made:
+    with watched_client(address) as made:
         yield made
 
 
 def say(client, text: str, **fields):
     asked = {"model": "nano", "input": text, "temperature": 0, "max_output_tokens": 300}
-    answer = client.responses.create(**asked | fields)
-    check_response(answer.to_dict())
-    return answer
+    return client.responses.create(**asked | fields)
 
 
 def test_a_conversation_grows_by_what_is_said(client) -> None:

@@ -233,10 +233,7 @@ def test_what_was_kept_survives_a_kill(tmp_path: Path) -> None:
         check_response(failed)
         assert (failed["status"], failed["error"]["code"]) == ("failed", "server_error")
         where = f"{url}{PATH}/{running['id']}"
-        assert (
-            check_events(events_of("GET", where, params={"stream": "true"}), is_background=True)
-            == failed
-        )
+        assert check_events(events_of("GET", where, params={"stream": "true"})) == failed
         [last] = events_of("GET", where, params={"stream": "true", "starting_after": 9})
         assert (last["type"], last["sequence_number"]) == ("response.failed", 10)
         reasoning = [item for item in thought["output"] if item["type"] == "reasoning"]
@@ -287,7 +284,7 @@ def test_answers_that_the_end_of_the_server_cuts_have_failed(
         await models.aclose(0)
         await asyncio.gather(*context.tasks)
         events += [event async for event in making.follow(5)]
-        found = check_events(events, is_background=True)
+        found = check_events(events)
         assert (found["status"], found["error"]["code"]) == ("failed", "server_error")
         assert found["output"][-1]["status"] == "incomplete"
         assert await responses.find(found["id"], "") == found

@@ -62,7 +62,7 @@ def query_of(kind: type[Query], request: Request) -> Query:
 def listed(page: Page) -> Response:
     """A part of a list."""
     ids = [item["id"] for item in page.items]
-    first, last = (ids[0], ids[-1]) if ids else (None, None)
+    first, last = (ids[0], ids[-1]) if ids else ("", "")  # OpenAI's document has them be text
     more = {"first_id": first, "last_id": last, "has_more": page.has_more}
     return JSONResponse({"object": "list", "data": page.items, **more})
 

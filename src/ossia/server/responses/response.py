@@ -14,6 +14,17 @@ from ossia.server.responses.tools import echoed
 
 Json = dict[str, Any]
 
+_ELSEWHERE = (
+    "access_programs",
+    "image",
+    "input_transformations",
+    "moderation",
+    "prompt_cache_diagnostics",
+    "prompt_cache_options",
+    "tool_usage",
+)
+"""Fields that tell of what runs on OpenAI's machines alone."""
+
 
 def new_response(
     request: ResponseRequest, response_id: str, now: float, usual: Settings, warnings: list[str]
@@ -59,6 +70,7 @@ def new_response(
         "safety_identifier": request.safety_identifier,
         "user": request.user,
         "usage": None,
+        **dict.fromkeys(_ELSEWHERE),
         "ossia": {"warnings": warnings},
     }
 
@@ -126,5 +138,5 @@ def _text(request: ResponseRequest) -> Json:
     if told and told.format:
         form = told.format.model_dump(by_alias=True, exclude_none=True)
         if form["type"] == "json_schema":
-            form = {"description": None, "strict": False} | form
+            form = {"strict": False} | form
     return {"format": form, "verbosity": (told.verbosity if told else None) or "medium"}
