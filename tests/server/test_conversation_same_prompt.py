@@ -16,6 +16,10 @@ from ossia.server.chat_completions.translate import translate as translate_chat_
 from ossia.server.ollama import schema as ollama
 from ossia.server.ollama.translate import translate_chat as translate_ollama
 from ossia.server.recall import Recall
+from ossia.server.responses.items import kept_items
+from ossia.server.responses.schema import ResponseRequest
+from ossia.server.responses.sealing import Seal
+from ossia.server.responses.translate import Memory, prompt_of
 from ossia.tokenizer import load_tokenizer
 
 NANO = load_tokenizer(json=hub.EMBEDDED["nano"] / "tokenizer.json")
@@ -188,8 +192,45 @@ def in_anthropic(talk: Sequence[Said], effort: str, *, has_form: bool) -> Any:
     return translate_anthropic(request, DATE, Transcript(), Recall()).asked.messages
 
 
+def in_responses(talk: Sequence[Said], effort: str, *, has_form: bool) -> Any:
+    items: list[dict[str, Any]] = []
+    instructions = None
+    for kind, what in talk:
+        match kind:
+            case "system":
+                instructions = what
+            case "thinking":
+                thought = [{"type": "reasoning_text", "text": what}]
+                items.append({"type": "reasoning", "id": "rs_1", "summary": [], "content": thought})
+            case "call":
+                call_id, name, arguments = what
+                text = json.dumps(arguments, ensure_ascii=False, separators=(",", ":"))
+                call = {"call_id": call_id, "name": name, "arguments": text}
+                items.append({"type": "function_call", **call})
+            case "result":
+                result = {"call_id": what[0], "output": what[1]}
+                items.append({"type": "function_call_output", **result})
+            case _:
+                items.append({"role": kind, "content": what})
+    form = {"type": "json_schema", "name": "response", "schema": FORM}
+    request = ResponseRequest.model_validate(
+        {
+            "model": "nano",
+            "input": items,
+            "instructions": instructions,
+            "reasoning": {"effort": effort},
+            "tools": [{"type": "function", **openai_function(name)["function"]} for name in NAMES],
+            "text": {"format": form} if has_form else None,
+        }
+    )
+    said = [("", item) for item in kept_items(request.input, "input")]
+    memory = Memory(Recall(), Seal(None))
+    return prompt_of(request, said, DATE, Transcript(), memory).messages
+
+
 DIALECTS: Sequence[Callable[..., Sequence[Message]]] = (
     in_chat_completions,
+    in_responses,
     in_ollama,
     in_anthropic,
 )
