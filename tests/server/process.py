@@ -15,7 +15,7 @@ import httpx
 @contextmanager
 def server_process(home: Path, *names: str) -> Iterator[str]:
     """The address of a server with aliases such as ``gpt-oss:20b=nano``."""
-    address = f"http://127.0.0.1:{_free_port()}"
+    address = f"http://127.0.0.1:{free_port()}"
     command = [Path(sys.executable).with_name("ossia"), "serve", "--port", address.split(":")[-1]]
     for name in names:
         command += ["--alias", name]
@@ -30,7 +30,7 @@ def server_process(home: Path, *names: str) -> Iterator[str]:
             process.wait(20)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
