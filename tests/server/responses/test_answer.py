@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from tests.server.response_streams import check_events
-from tests.server.responses.test_routes import ADD, PATH, SUM, events_of
+from tests.server.responses.asking import ADD, PATH, SUM, events_of
 
 Json = dict[str, Any]
 ASKED: Json = {"model": "nano", "input": SUM, "temperature": 0, "stream": True, "store": False}

@@ -6,7 +6,8 @@ import signal
 import sqlite3
 import time
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import httpx
 import pytest
 from tests.server.process import server_process
 from tests.server.response_streams import check_events, check_response
-from tests.server.responses.test_routes import ADD, CUSTOM, PATH, SUM, endless, events_of
+from tests.server.responses.asking import ADD, CUSTOM, PATH, SUM, endless, events_of
 
 from ossia.server.context import ServerContext
 from ossia.server.errors import RequestError
@@ -35,6 +36,7 @@ REFUSED: list[tuple[dict[str, Any], int, str, str | None, str]] = [
     ({"model": "gpt-17"}, 404, "model_not_found", "model", "gpt-17"),
     ({"model": "../nano"}, 404, "model_not_found", "model", "path"),
     ({"input": None}, 400, "missing_required_parameter", "input", "missing"),
+    ({"input": []}, 400, "missing_required_parameter", "input", "missing"),
     ({"input": 7}, 400, "invalid_type", "input", "found 7"),
     ({"input": {}}, 400, "invalid_type", "input", "found an object"),
     ({"input": [7]}, 400, "invalid_type", "input[0]", "object"),
@@ -245,6 +247,37 @@ def test_what_was_kept_survives_a_kill(tmp_path: Path) -> None:
     assert mode == "wal"
 
 
+def test_nothing_that_was_answered_is_lost_by_a_kill(tmp_path: Path) -> None:
+    """Several clients in the middle of their requests, and no moment that the server chose."""
+    asked = {"model": "nano", "input": "Hi", "temperature": 0, "max_output_tokens": 40}
+    told: list[dict[str, Any]] = []
+
+    def ask(url: str) -> None:
+        with suppress(httpx.TransportError):
+            while True:
+                answer = httpx.post(f"{url}{PATH}", json=asked, timeout=60)
+                told.append(answer.raise_for_status().json())
+
+    with server_process(tmp_path) as url, ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(ask, url)
+        deadline = time.monotonic() + 60
+        while len(told) < 20:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        kill_servers_of(tmp_path)
+    rows = sqlite3.connect(tmp_path / "responses" / "responses.sqlite3")
+    assert rows.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    rows.execute("INSERT INTO said (said) VALUES ('integrity-check')")
+    rows.close()
+    with server_process(tmp_path) as url:
+        for response in told:
+            assert httpx.get(f"{url}{PATH}/{response['id']}").json() == response
+        found = httpx.get(f"{url}/ossia/responses/search", params={"query": "Hi", "limit": 100})
+        answers = {hit["place"] for hit in found.json()["data"]}
+        assert {response["id"] for response in told[:20]} <= answers
+
+
 def kill_servers_of(home: Path) -> None:
     """Ends the server that holds a lock in a home, as a failing machine would."""
     for entry in Path("/proc").iterdir():
@@ -264,6 +297,10 @@ def test_two_servers_share_a_home(tmp_path: Path) -> None:
         with server_process(tmp_path) as other:
             found = httpx.get(f"{other}{PATH}/{running['id']}").json()
             assert found["status"] in ("queued", "in_progress"), "it lives in the other process"
+            where = f"{other}{PATH}/{running['id']}"
+            refused = httpx.get(where, params={"stream": "true"})
+            assert refused.status_code == 409
+            assert "another process" in refused.json()["error"]["message"]
             answer = httpx.post(f"{other}{PATH}", json={"model": "nano", "input": SUM}).json()
         assert httpx.get(f"{one}{PATH}/{answer['id']}").json() == answer
         assert httpx.post(f"{one}{PATH}/{running['id']}/cancel").json()["status"] == "cancelled"

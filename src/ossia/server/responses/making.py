@@ -5,6 +5,7 @@ long as that one reads; in the background a task reads it, and anybody may ``fol
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing
@@ -25,6 +26,8 @@ from ossia.server.responses.translate import SEALED_REASONING, Memory, Prompt
 from ossia.server.responses.truncation import shortened
 
 Json = dict[str, Any]
+
+_log = logging.getLogger("ossia.server")
 
 TERMINAL = {
     "completed": "response.completed",
@@ -128,13 +131,13 @@ class Making:
                         yield self._told("response.in_progress")
                     for wire in self._take(event):
                         yield self._numbered(wire)
-        except (RequestError, OssiaError) as error:
+        except Exception as error:
             if not has_begun:
                 raise
-            self.error = error
+            self.error = _told(error)
             for wire in self._output.end(is_whole=False):
                 yield self._numbered(wire)
-            self.response = failed(self.response, error, self._output.items)
+            self.response = failed(self.response, self.error, self._output.items)
         finally:
             if has_begun and not self.is_over:
                 self._stop()
@@ -242,6 +245,14 @@ class Making:
             self.log.append(event)
         self._news.set()
         self._news = asyncio.Event()
+
+
+def _told(error: Exception) -> RequestError | OssiaError:
+    """What a client is told of an error; one that nobody foresaw is logged."""
+    if isinstance(error, RequestError | OssiaError):
+        return error
+    _log.error("an answer failed", exc_info=error)
+    return RequestError(500, "ossia met a bug; its log tells more", "server_error")
 
 
 async def _through(work: Callable[..., None], *arguments: Any) -> None:

@@ -3,7 +3,9 @@
 Knows HTTP; what the fields mean ``translate`` knows, how a response is made ``making``.
 """
 
+import asyncio
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
@@ -15,9 +17,16 @@ from ossia.server.exchange import Wire, client_of, streamed, unless_gone
 from ossia.server.responses.conversations import conversation_routes
 from ossia.server.responses.http import FORM, listed, page_of, query_of, with_body, without_body
 from ossia.server.responses.making import Making
-from ossia.server.responses.schema import CountRequest, PageQuery, ReplayQuery, ResponseRequest
+from ossia.server.responses.schema import (
+    CountRequest,
+    PageQuery,
+    ReplayQuery,
+    ResponseRequest,
+    SearchQuery,
+)
 from ossia.server.responses.sealing import Seal
 from ossia.server.responses.service import Responses
+from ossia.server.store import Store
 from ossia.server.validation import validated
 
 _ONE = "/v1/responses/{id}"
@@ -29,7 +38,7 @@ def routes(context: ServerContext) -> list[Route]:
     Raises:
         OssiaError: the key for sealed reasoning cannot be had.
     """
-    at = _Endpoints(Responses(context, Seal(context.store.folder)))
+    at = _Endpoints(Responses(context, Seal(context.store.folder)), context.store)
     return [
         Route("/v1/responses", with_body(at.create), methods=["POST"]),
         Route("/v1/responses/input_tokens", with_body(at.count), methods=["POST"]),
@@ -37,6 +46,7 @@ def routes(context: ServerContext) -> list[Route]:
         Route(_ONE, without_body(at.delete), methods=["DELETE"]),
         Route(f"{_ONE}/cancel", without_body(at.cancel), methods=["POST"]),
         Route(f"{_ONE}/input_items", without_body(at.inputs)),
+        Route("/ossia/responses/search", without_body(at.search)),
         *conversation_routes(context.store),
     ]
 
@@ -44,8 +54,8 @@ def routes(context: ServerContext) -> list[Route]:
 class _Endpoints:
     """What each address does."""
 
-    def __init__(self, responses: Responses) -> None:
-        self._responses = responses
+    def __init__(self, responses: Responses, store: Store) -> None:
+        self._responses, self._store = responses, store
 
     async def create(self, http: Request, document: Any) -> Response:
         """A new response: whole, as events, or at once where it is made in the background."""
@@ -96,3 +106,11 @@ class _Endpoints:
         query = query_of(PageQuery, http)
         items = await self._responses.inputs(http.path_params["id"], client_of(http))
         return listed(page_of(items, query))
+
+    async def search(self, http: Request) -> Response:
+        """What was said with all words of a query in it, in responses and conversations."""
+        query = query_of(SearchQuery, http)
+        hits = await asyncio.to_thread(
+            self._store.search, client_of(http), query.query, query.limit
+        )
+        return JSONResponse({"object": "list", "data": [asdict(hit) for hit in hits]})

@@ -148,6 +148,13 @@ class PageQuery(Part):
     after: str | None = None
 
 
+class SearchQuery(Part):
+    """What is looked for in all that was said."""
+
+    query: str = Field(min_length=1, max_length=1000)
+    limit: int = Field(20, ge=1, le=100, strict=False)
+
+
 class ReplayQuery(Part):
     """How a response is asked for again."""
 

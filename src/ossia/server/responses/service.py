@@ -117,16 +117,22 @@ class Responses:
         """The events of a response behind a sequence number, and those that come in time.
 
         Raises:
-            RequestError: there is no such response.
+            RequestError: there is no such response, or another process makes it.
         """
         making = self._making.get(response_id)
         if making is not None and making.owner == owner and making.log:
             async for event in making.follow(after):
                 yield event
             return
-        response = await self.find(response_id, owner)
-        events = await asyncio.to_thread(self._context.store.events, owner, response_id)
-        for event in events or _lost(response, after):
+        store = self._context.store
+        kept = await asyncio.to_thread(store.response, owner, response_id)
+        if kept is None:
+            raise _unknown(response_id)
+        if kept.is_open:
+            what = "another process of ossia makes this response; ask there, or without stream"
+            raise RequestError(409, what, "made_elsewhere", "response_id")
+        events = await asyncio.to_thread(store.events, owner, response_id)
+        for event in events or _lost(kept.body, after):
             if after is None or event["sequence_number"] > after:
                 yield event
 
@@ -168,9 +174,9 @@ class Responses:
         """The items of a request, and all that was said with them at the end."""
         store = self._context.store
         earlier = await self._earlier(request, owner)
-        if request.input is None and not earlier:
-            raise missing("input")
         items = kept_items(request.input, "input")
+        if not items and not earlier:
+            raise missing("input")
         if any(item["type"] == "item_reference" for item in items):
             items = await asyncio.to_thread(
                 resolved, items, lambda item_id: store.item(owner, item_id), "input"
