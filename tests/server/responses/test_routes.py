@@ -3,6 +3,8 @@
 import asyncio
 import json
 import math
+import re
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -294,3 +296,11 @@ def test_tokens_are_counted_as_they_are_used(ask, client) -> None:
         model="nano", input="And?", previous_response_id=first.id
     )
     assert more.input_tokens == ask(input="And?", previous_response_id=first.id).usage.input_tokens
+
+
+def test_the_page_about_responses_says_what_happens(address, capsys) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "responses.md").read_text("utf-8")
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    told = re.findall(r"```text\n(.*?)```", page, re.DOTALL)[0]
+    exec(code.replace("http://localhost:11434", address), {})
+    assert capsys.readouterr().out == told
