@@ -1,6 +1,7 @@
 """What a killed server leaves, who sees what, and requests that are refused."""
 
 import asyncio
+import itertools
 import os
 import signal
 import sqlite3
@@ -17,9 +18,11 @@ from tests.server.process import server_process
 from tests.server.response_streams import check_events, check_response
 from tests.server.responses.asking import ADD, CUSTOM, PATH, SUM, endless, events_of
 
+from ossia.base.errors import ResourceError
 from ossia.server.context import ServerContext
 from ossia.server.errors import RequestError
 from ossia.server.models import LocalModels
+from ossia.server.responses.items import kept_items
 from ossia.server.responses.schema import ResponseRequest
 from ossia.server.responses.sealing import Seal
 from ossia.server.responses.service import Responses
@@ -220,7 +223,7 @@ def test_what_was_kept_survives_a_kill(tmp_path: Path) -> None:
         thought = httpx.post(f"{url}{PATH}", json={"model": "nano", "input": SUM, **sealed}).json()
         running = httpx.post(f"{url}{PATH}", json=endless() | {"background": True}).json()
         assert running["status"] == "queued"
-        kill_servers_of(tmp_path)
+        kill(url)
     store = tmp_path / "responses"
     assert store.stat().st_mode & 0o777 == 0o700
     for path in store.iterdir():
@@ -265,7 +268,7 @@ def test_nothing_that_was_answered_is_lost_by_a_kill(tmp_path: Path) -> None:
         while len(told) < 20:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        kill_servers_of(tmp_path)
+        kill(url)
     rows = sqlite3.connect(tmp_path / "responses" / "responses.sqlite3")
     assert rows.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
     rows.execute("INSERT INTO said (said) VALUES ('integrity-check')")
@@ -278,17 +281,18 @@ def test_nothing_that_was_answered_is_lost_by_a_kill(tmp_path: Path) -> None:
         assert {response["id"] for response in told[:20]} <= answers
 
 
-def kill_servers_of(home: Path) -> None:
-    """Ends the server that holds a lock in a home, as a failing machine would."""
+def kill(address: str) -> None:
+    """Ends the server at an address, as a failing machine would."""
+    port = address.rpartition(":")[2].encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                held = [link.readlink() for link in (entry / "fd").iterdir()]
-            except OSError:
-                continue
-            if any(path.is_relative_to(home / "responses") for path in held):
-                os.kill(int(entry.name), signal.SIGKILL)
-    time.sleep(0.2)
+            with suppress(OSError):
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+                if b"serve" in command and port in command:
+                    os.kill(int(entry.name), signal.SIGKILL)
+    with suppress(httpx.TransportError):
+        while True:
+            httpx.get(f"{address}/health")
 
 
 def test_two_servers_share_a_home(tmp_path: Path) -> None:
@@ -301,9 +305,59 @@ def test_two_servers_share_a_home(tmp_path: Path) -> None:
             refused = httpx.get(where, params={"stream": "true"})
             assert refused.status_code == 409
             assert "another process" in refused.json()["error"]["message"]
+            assert httpx.post(f"{other}{PATH}/{running['id']}/cancel").status_code == 409
             answer = httpx.post(f"{other}{PATH}", json={"model": "nano", "input": SUM}).json()
         assert httpx.get(f"{one}{PATH}/{answer['id']}").json() == answer
         assert httpx.post(f"{one}{PATH}/{running['id']}/cancel").json()["status"] == "cancelled"
+
+
+def test_what_another_server_left_in_the_middle_has_failed(tmp_path: Path) -> None:
+    with server_process(tmp_path) as survivor:
+        with server_process(tmp_path) as other:
+            running = httpx.post(f"{other}{PATH}", json=endless() | {"background": True}).json()
+            kill(other)
+        where = f"{survivor}{PATH}/{running['id']}"
+        events = events_of("GET", where, params={"stream": "true"})
+        assert check_events(events)["status"] == "failed"
+        assert httpx.post(f"{where}/cancel").json() == events[-1]["response"]
+
+
+@pytest.mark.parametrize("is_background", [False, True])
+def test_an_answer_that_cannot_be_kept_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_background: bool
+) -> None:
+    monkeypatch.setenv("OSSIA_HOME", str(tmp_path))
+
+    async def talk() -> None:
+        models, store = LocalModels({}), Store(tmp_path / "responses")
+        responses = Responses(ServerContext(models, store=store), Seal(None))
+        asked = {"model": "nano", "input": SUM, "temperature": 0, "background": is_background}
+        making = await responses.start(validated(ResponseRequest, asked), "")
+        events = []
+        async for event in responses.events(making):
+            events.append(event)
+            if event["type"] == "response.in_progress":
+                fill(store)
+        failed = check_events(events)
+        assert (failed["status"], failed["error"]["code"]) == ("failed", "server_error")
+        assert "no room" in failed["error"]["message"]
+        assert failed["output"][-1]["content"][0]["text"] == "27 + 58 = 85"
+        with pytest.raises(ResourceError, match="no room"):
+            await responses.start(validated(ResponseRequest, asked | {"background": True}), "")
+        await models.aclose(0)
+        store.close()
+
+    asyncio.run(talk())
+
+
+def fill(store: Store) -> None:
+    """Lets the store grow no more, as a full disk would."""
+    rows = store._database._connection
+    [(num_pages,)] = rows.execute("PRAGMA page_count")
+    rows.execute(f"PRAGMA max_page_count = {num_pages}")
+    with suppress(ResourceError):
+        for number in itertools.count():
+            store.begin("another", {"id": f"resp_{number}"}, kept_items("a", "input"))
 
 
 def test_answers_that_the_end_of_the_server_cuts_have_failed(

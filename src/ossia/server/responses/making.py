@@ -205,7 +205,12 @@ class Making:
     async def _finished(self) -> Json:
         """The last event, which comes when all is kept, so that the next request can go on."""
         last = self._terminal()
-        await _through(self._keep, [*self.log, last])
+        try:
+            await _through(self._keep, [*self.log, last])
+        except OssiaError as error:  # it is said, and nobody can go on from it
+            self.error = error
+            self.response = failed(self.response, error, self.response["output"])
+            last = self._terminal()
         self._add(last)
         return last
 
@@ -215,7 +220,10 @@ class Making:
             self._numbered(wire)
         self.response = cancelled(self.response, self._output.items)
         last = self._terminal()
-        self._keep([*self.log, last])
+        try:
+            self._keep([*self.log, last])
+        except OssiaError as error:  # who stopped it hears of nothing more
+            _log.warning("a response is not kept: %s", error)
         self._add(last)
 
     def _keep(self, events: list[Json]) -> None:

@@ -97,7 +97,8 @@ def ended(response: Json, done: Done, output: list[Json], now: float) -> Json:
 def failed(response: Json, error: RequestError | OssiaError, output: list[Json]) -> Json:
     """A response that could not be made, with what there is of it."""
     told = {"code": _code(error), "message": str(error)}
-    return response | {"status": "failed", "error": told, "output": output}
+    nothing = {"completed_at": None, "incomplete_details": None, "usage": None}
+    return response | {"status": "failed", "error": told, "output": output, **nothing}
 
 
 def cancelled(response: Json, output: list[Json]) -> Json:

@@ -21,6 +21,7 @@ from ossia.server.responses.response import failed, new_response
 from ossia.server.responses.schema import CountRequest, PromptRequest, ResponseRequest
 from ossia.server.responses.sealing import Seal
 from ossia.server.responses.translate import Memory, asked_of, prompt_of
+from ossia.server.store import StoredResponse
 from ossia.server.validation import missing, wrong
 
 Json = dict[str, Any]
@@ -105,11 +106,7 @@ class Responses:
         making = self._making.get(response_id)
         if making is not None and making.owner == owner and making.log:
             return making.snapshot()
-        store = self._context.store
-        kept = await asyncio.to_thread(store.response, owner, response_id)
-        if kept is None:
-            raise _unknown(response_id)
-        return kept.body
+        return (await self._kept(response_id, owner)).body
 
     async def replay(
         self, response_id: str, owner: str, after: int | None
@@ -124,14 +121,10 @@ class Responses:
             async for event in making.follow(after):
                 yield event
             return
-        store = self._context.store
-        kept = await asyncio.to_thread(store.response, owner, response_id)
-        if kept is None:
-            raise _unknown(response_id)
+        kept = await self._kept(response_id, owner)
         if kept.is_open:
-            what = "another process of ossia makes this response; ask there, or without stream"
-            raise RequestError(409, what, "made_elsewhere", "response_id")
-        events = await asyncio.to_thread(store.events, owner, response_id)
+            raise _made_elsewhere()
+        events = await asyncio.to_thread(self._context.store.events, owner, response_id)
         for event in events or _lost(kept.body, after):
             if after is None or event["sequence_number"] > after:
                 yield event
@@ -140,14 +133,16 @@ class Responses:
         """Stops a response that is made in the background; one that is over stays as it is.
 
         Raises:
-            RequestError: there is none, or it is not made in the background.
+            RequestError: there is none, or it is not made in the background, or not here.
         """
         response = await self.find(response_id, owner)
         if not response["background"]:
             what = "only responses that are made in the background can be cancelled"
             raise RequestError(400, what, "invalid_value", "response_id")
         await self._stop(response_id)
-        return await self.find(response_id, owner)
+        if (response := await self.find(response_id, owner))["status"] not in TERMINAL:
+            raise _made_elsewhere()
+        return response
 
     async def delete(self, response_id: str, owner: str) -> None:
         """Deletes a response, and stops it before if need be.
@@ -169,6 +164,17 @@ class Responses:
         if found is None:
             raise _unknown(response_id)
         return found
+
+    async def _kept(self, response_id: str, owner: str) -> StoredResponse:
+        """A response as the store has it; one that its process left in the middle has failed."""
+        store = self._context.store
+        kept = await asyncio.to_thread(store.response, owner, response_id)
+        if kept is not None and kept.is_open:
+            await asyncio.to_thread(self._bury)
+            kept = await asyncio.to_thread(store.response, owner, response_id)
+        if kept is None:
+            raise _unknown(response_id)
+        return kept
 
     async def _said(self, request: PromptRequest, owner: str) -> tuple[list[Item], Placed]:
         """The items of a request, and all that was said with them at the end."""
@@ -250,6 +256,11 @@ def _lost(response: Json, after: int | None) -> list[Json]:
         {"type": kind, "sequence_number": place, "response": response}
         for place, kind in enumerate(kinds, start=number)
     ]
+
+
+def _made_elsewhere() -> RequestError:
+    what = "another process of ossia makes this response, and alone can stream or cancel it"
+    return RequestError(409, what, "made_elsewhere", "response_id")
 
 
 def _unknown(response_id: str) -> RequestError:
