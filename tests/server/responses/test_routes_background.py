@@ -45,6 +45,10 @@ def test_a_stream_in_the_background_can_be_left_and_taken_up(address, client) ->
     check_events(whole)
     assert rest == whole[5:]
     assert [event["type"] for event in left] == [event["type"] for event in whole[:5]]
+    with client.responses.retrieve(response_id, stream=True, starting_after=4) as events:
+        assert [event.sequence_number for event in events] == list(range(5, len(whole)))
+    with client.responses.stream(response_id=response_id) as events:
+        assert events.get_final_response().output_text == "27 + 58 = 85"
 
 
 def test_a_reload_in_the_middle_of_an_answer(client, address) -> None:
