@@ -38,7 +38,7 @@ def events_of(method: str, url: str, **asked: Any) -> list[dict[str, Any]]:
 
 def settled(client: openai.OpenAI, response_id: str) -> Any:
     """A response that is over."""
-    for _ in range(600):
+    for _ in range(3000):
         found = client.responses.retrieve(response_id)
         if found.status not in ("queued", "in_progress"):
             return found
@@ -57,7 +57,7 @@ def endless() -> dict[str, Any]:
 
 def await_silence(address: str) -> None:
     """Nothing is being generated."""
-    for _ in range(100):
+    for _ in range(1200):
         models = httpx.get(f"{address}/ossia/loaded").json()["models"]
         if all(model["num_requests"] == 0 for model in models):
             return

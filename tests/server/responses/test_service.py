@@ -264,7 +264,7 @@ def test_nothing_that_was_answered_is_lost_by_a_kill(tmp_path: Path) -> None:
     with server_process(tmp_path) as url, ThreadPoolExecutor(4) as pool:
         for _ in range(4):
             pool.submit(ask, url)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while len(told) < 20:
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -156,6 +156,7 @@ class _Message:
         self.item: Json = {"id": new_id("msg"), "type": "message", "status": "in_progress"}
         self.item |= {"role": "assistant", "content": []}
         self._pieces: list[str] = []
+        self._num_characters = 0
         self._annotations: list[Json] = []
         self._tokens: list[Json] = []
 
@@ -164,7 +165,8 @@ class _Message:
 
     def add(self, event: Text | Citation) -> Iterator[Json]:
         """A piece of it."""
-        start = sum(map(len, self._pieces))
+        start = self._num_characters
+        self._num_characters += len(event.text)
         self._pieces.append(event.text)
         tokens = [_scored(token) for token in event.tokens]
         self._tokens += tokens
