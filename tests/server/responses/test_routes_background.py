@@ -128,4 +128,4 @@ def test_who_goes_away_leaves_nothing_behind(address, client) -> None:
             httpx.post(f"{address}{PATH}", json=endless(), timeout=0.3)
         [begun] = read(address, "POST", PATH, 1, json=endless() | {"stream": True})
     await_silence(address)
-    assert client.responses.retrieve(begun["response"]["id"]).status == "cancelled"
+    assert settled(client, begun["response"]["id"]).status == "cancelled"
