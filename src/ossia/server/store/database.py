@@ -58,7 +58,7 @@ class Database:
                 "auto_vacuum = INCREMENTAL",  # before there are tables
                 "journal_mode = WAL",
                 "synchronous = NORMAL",
-                "secure_delete = ON",  # what is deleted cannot be read from the file
+                "secure_delete = ON",  # what is deleted is overwritten; see ``search.compact``
                 "foreign_keys = ON",
             ):
                 self._connection.execute(f"PRAGMA {pragma}")
