@@ -66,6 +66,11 @@ def test_an_interpreter_that_ends_itself_starts_anew() -> None:
     assert after.text == "2"
 
 
+def test_a_fork_that_comes_to_the_end_of_its_cell_ends_there() -> None:
+    first, second = run("import os\nx = os.fork() and 1\nx and os.wait() and None\nx", "x + 1")
+    assert (first.text, second.text) == ("1", "2")
+
+
 def test_exit_is_no_end() -> None:
     assert run("x = 3", "exit(2)", "x")[-1].text == "3"
 
@@ -100,6 +105,26 @@ def test_a_tool_outlives_its_event_loop_and_closes_twice() -> None:
     assert asyncio.run(tool.call(Call("python", "x"))).text == "5"
     asyncio.run(tool.close())
     asyncio.run(tool.close())
+
+
+def test_closing_ends_a_call_at_any_moment_and_nothing_starts_after_it() -> None:
+    needs_sandbox()
+
+    async def running(num_turns: int) -> None:
+        tool = PythonTool()
+        call = asyncio.create_task(tool.call(Call("python", "import time; time.sleep(600)")))
+        for _ in range(num_turns):
+            await asyncio.sleep(0)
+        if num_turns > 50:  # until it runs
+            while tool._session is None:
+                await asyncio.sleep(0.01)
+        await tool.close()
+        assert (await asyncio.wait_for(call, 60)).is_error
+        assert (await tool.call(Call("python", "1"))).is_error
+        assert tool._session is None
+
+    for num_turns in (0, 1, 5, 51, 52, 53):
+        asyncio.run(running(num_turns))
 
 
 def test_conversations_do_not_meet() -> None:

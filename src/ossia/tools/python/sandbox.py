@@ -54,20 +54,26 @@ def command(
         *("--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts"),
         *("--unshare-cgroup-try", "--hostname", "sandbox", "--uid", "1000", "--gid", "1000"),
         *("--cap-drop", "ALL", "--new-session", "--die-with-parent", "--as-pid-1"),
-        *_tree(interpreter),
+        *_system(),
         *_spaces(limits),
+        *_python(interpreter),  # after the spaces, in one of which an environment may lie
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", FOLDER),
         *(() if seccomp is None else ("--seccomp", str(seccomp))),
         "--",
     ]
 
 
-def _tree(interpreter: Interpreter) -> Sequence[str]:
+def _system() -> Sequence[str]:
     arguments = ["--proc", "/proc", "--dev", "/dev"]
     for folder in _SYSTEM:
         arguments += _as_it_lies(Path(folder))
     for name in _SETTINGS:
         arguments += ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    return arguments
+
+
+def _python(interpreter: Interpreter) -> Sequence[str]:
+    arguments: list[str] = []
     for needed in interpreter.folders:
         if not any(needed.is_relative_to(folder) for folder in _SYSTEM):
             arguments += ("--ro-bind", str(needed), str(needed))

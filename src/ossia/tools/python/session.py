@@ -178,7 +178,11 @@ class Session:
     async def close(self) -> None:
         """The same, and waits until it is gone."""
         self.end()
-        await asyncio.shield(asyncio.to_thread(self._clean))
+        try:
+            await asyncio.shield(asyncio.to_thread(self._clean))
+        finally:
+            # Not before: who waits for an answer has to see the end, and would not at a closed one.
+            self.control.close()
 
     def _complaint(self) -> str:
         """The last line that was written about a start that failed."""
@@ -190,7 +194,6 @@ class Session:
 
     def _clean(self) -> None:
         self.process.wait()
-        self.control.close()
         self.errors.close()
         if self.folder is not None:
             self.folder.cleanup()
@@ -267,6 +270,7 @@ def _unwanted(starting: Future[Session]) -> None:
     if not starting.exception():
         starting.result().end()
         starting.result()._clean()
+        starting.result().control.close()
 
 
 def _started(interpreter: Interpreter, limits: Limits, program: str | None) -> Session:

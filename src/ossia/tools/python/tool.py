@@ -53,6 +53,7 @@ class PythonTool:
         self._is_unsafe = unsafe
         self._session: Session | None = None
         self._lost = ""
+        self._is_closed = False
         self._lock = asyncio.Lock()
 
     @property
@@ -140,7 +141,8 @@ class PythonTool:
             return probe.protection(await self._running())
 
     async def close(self) -> None:
-        """Ends all that runs, and forgets variables and files."""
+        """Ends all that runs, and forgets variables and files; nothing is started after it."""
+        self._is_closed = True
         await self._end()
 
     async def _end(self) -> None:
@@ -156,6 +158,9 @@ class PythonTool:
                 self._session = await Session.start(self._interpreter, self._limits, None)
             else:
                 self._session = await probe.start(self._interpreter, self._limits)
+            if self._is_closed:  # meanwhile
+                await self._end()
+                raise Ended("the conversation is over")
             for name, data in self._given.items():
                 await self._session.put(name, data)
         return self._session
@@ -201,6 +206,7 @@ _REASONS = {
     "processes": "the code started more than {processes} processes or threads",
     "time": "the code ran longer than {seconds:g} seconds and could not be interrupted",
     "died": "the interpreter ended",
+    "lied": "the code wrote into the connection that it is run through",
     "stopped": "the code was stopped",
 }
 

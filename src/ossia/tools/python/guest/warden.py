@@ -116,6 +116,7 @@ class Worker:
     """The process that runs code, as its warden sees it."""
 
     def __init__(self, warden: Warden) -> None:
+        self.num_cells = 0
         self.printed = Printed(int(warden.limits["output"]))
         self.link, link = socket.socketpair()
         self.output, output = os.pipe()
@@ -159,7 +160,9 @@ class Run:
     def __init__(self, warden: Warden, worker: Worker, code: str, seconds: float) -> None:
         self._warden = warden
         self._worker = worker
-        self._outbox = memoryview(pack({}, code.encode("utf-8", "replace")))
+        worker.num_cells += 1
+        asked = pack({"id": worker.num_cells}, code.encode("utf-8", "replace"))
+        self._outbox = memoryview(asked)
         self._inbox = Inbox(_MAX_PICTURES)
         self._deadline = time.monotonic() + seconds
         self._is_interrupted = False
@@ -202,10 +205,12 @@ class Run:
                     return
                 self._inbox.feed(piece)
                 if frame := self._inbox.take():
-                    self._report = _checked(*frame), frame[1]
+                    self._report = _checked(*frame, self._worker.num_cells), frame[1]
         except BlockingIOError:
             return
-        except (BrokenFrame, OSError):
+        except BrokenFrame:
+            self._why = "lied"
+        except OSError:
             self._why = "died"
 
     def _take_printed(self, _: int, selector: selectors.BaseSelector) -> None:
@@ -246,16 +251,17 @@ FULL = 77
 """The warden's exit status where there were too many files."""
 
 
-def _checked(fields: dict[str, Any], body: bytes) -> dict[str, Any]:
+def _checked(fields: dict[str, Any], body: bytes, asked: int) -> dict[str, Any]:
     """A report with nothing in it but what belongs there.
 
     Raises:
-        BrokenFrame: it is none.
+        BrokenFrame: it is none, or of another cell.
     """
     texts = {name: fields.get(name) for name in ("status", "shown", "error")}
     sizes = fields.get("pictures")
     if not (
-        all(isinstance(text, str) for text in texts.values())
+        fields.get("id") == asked
+        and all(isinstance(text, str) for text in texts.values())
         and texts["status"] in ("done", "error", "interrupted")
         and isinstance(sizes, list)
         and len(sizes) <= MAX_PICTURES
@@ -315,15 +321,19 @@ def _set(kind: int, figure: int) -> None:
 def _serve_cells(link: socket.socket, max_code: int) -> None:
     sys.argv = [""]
     notebook = Notebook()
+    worker = os.getpid()
     inbox = Inbox(max_code)
     while True:
         while (asked := inbox.take()) is None:
             inbox.feed(link.recv(_PIECE))
         report, pictures = notebook.run(asked[1].decode())
+        if os.getpid() != worker:  # a fork that came to the cell's end: nobody asked it
+            os._exit(0)
         shown = pictures[:MAX_PICTURES]
         while sum(map(len, shown)) > _MAX_PICTURES:
             shown.pop()
-        link.sendall(pack({**report, "pictures": list(map(len, shown))}, b"".join(shown)))
+        fields = {**report, "id": asked[0]["id"]}
+        link.sendall(pack({**fields, "pictures": list(map(len, shown))}, b"".join(shown)))
 
 
 def main() -> None:
