@@ -21,6 +21,7 @@ PORTS = frozenset({80, 443, 8000, 8080, 8443})
 """Ports of web servers; others speak other protocols, which a request might be an order in."""
 
 MAX_URL = 4096
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
 _NEVER = tuple(
@@ -54,19 +55,18 @@ class Guard:
         Raises:
             InputError: nothing may be fetched from such an address.
         """
+        expected = "expected one such as https://example.org/"
         if len(url) > MAX_URL or re.search(r"[\x00-\x20\x7f\\]", url.strip()):
-            raise InputError(
-                f"{url!r:.80} is no address; expected one such as https://example.org/"
-            )
+            raise InputError(f"{url!r:.80} is no address; {expected}")
         try:
             parsed = httpx.URL(url.strip())
             host, port = host_of(parsed), port_of(parsed)
         except (httpx.InvalidURL, ValueError):
-            raise InputError(
-                f"{url!r:.80} is no address; expected one such as https://example.org/"
-            ) from None
+            raise InputError(f"{url!r:.80} is no address; {expected}") from None
         if parsed.scheme not in ("http", "https") or not host:
             raise InputError(f"{url!r:.80} cannot be opened: only http and https addresses can")
+        if not _HOST.fullmatch(host):
+            raise InputError(f"{host!r:.80} is no host; {expected}")
         if parsed.userinfo:
             raise InputError(f"{host} cannot be opened with a name or password in its address")
         if port not in PORTS and not self._is_named(host, port):
@@ -131,7 +131,12 @@ def is_public(number: str) -> bool:
 
 
 def host_of(url: httpx.URL) -> str:
-    """The host as rules name it: lower case, ASCII, no dot at its end."""
+    """The host as rules name it: lower case, ASCII, no dot at its end.
+
+    Raises:
+        ValueError: it is no international name, although it is written as one.
+    """
+    _ = url.host  # what is written after xn-- is read by whoever connects
     return url.raw_host.decode("ascii").lower().rstrip(".").strip("[]")
 
 
