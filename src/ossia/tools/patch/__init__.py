@@ -1,6 +1,7 @@
-"""Patches in the form that the models write. Knows their text and lines; not files or folders."""
+"""Patches in the form that the models write, applied to one folder. Knows no policy or faces."""
 
 from ossia.tools.patch.fitting import fit
 from ossia.tools.patch.syntax import Change, Deletion, Hunk, Patch, parse
+from ossia.tools.patch.tool import PatchTool
 
-__all__ = ["Change", "Deletion", "Hunk", "Patch", "fit", "parse"]
+__all__ = ["Change", "Deletion", "Hunk", "Patch", "PatchTool", "fit", "parse"]
