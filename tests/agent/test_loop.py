@@ -182,6 +182,18 @@ def test_functions_have_their_own_names_outside(tokenizer: Tokenizer) -> None:
     assert hand.calls == [Call("functions.apply_patch", "{}")]
 
 
+def test_a_function_that_the_conversation_brings_ends_the_answer(tokenizer: Tokenizer) -> None:
+    calls = "<|channel|>commentary to=functions.fly <|constrain|>json<|message|>{}<|call|>"
+    script = Script(tokenizer, RUNS, calls)
+    brought = (System(), Developer(None, (Tool("fly", "Flies."),)), User("Fly."))
+    worker = Worker(script, [Hand()])
+    events = read(worker.answer(brought))
+    assert len(only(events, Returned)) == 1
+    assert isinstance(done := events[-1], Done)
+    assert done.reason is Reason.TOOL_CALL
+    assert worker.said[-1] == Assistant("{}", Channel.COMMENTARY, "functions.fly", "json")
+
+
 @pytest.mark.parametrize(
     ("error", "told"),
     [(BackendError("no sandbox here"), "no sandbox here"), (KeyError("x"), "met a bug")],

@@ -3,7 +3,8 @@
 Knows messages, files and what tools may do; knows nothing of terminals or HTTP.
 """
 
-from ossia.agent.budget import Limits
+from ossia.agent.budget import Limits, Model
+from ossia.agent.equipment import Equipment
 from ossia.agent.loop import AgentEvent, Permission, Returned, Started, Worker
 from ossia.agent.persona import PLAIN, opening, persona_named
 from ossia.agent.policy import ALONE, CAREFUL, Policy, Rule, Verdict
@@ -15,7 +16,9 @@ __all__ = [
     "CAREFUL",
     "PLAIN",
     "AgentEvent",
+    "Equipment",
     "Limits",
+    "Model",
     "Permission",
     "Policy",
     "Returned",

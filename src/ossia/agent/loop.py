@@ -60,10 +60,16 @@ class Started:
 
 @dataclass(frozen=True)
 class Returned:
-    """What came of a call, be it done or refused."""
+    """What came of a call, be it done or refused.
+
+    Attributes:
+        said, told: what the conversation grew by: the call, and the result as the model reads it.
+    """
 
     call: Call
     result: Result
+    said: Assistant
+    told: ToolResult
 
 
 AgentEvent = Event | Permission | Started | Returned
@@ -97,10 +103,14 @@ class Worker:
     ) -> AsyncGenerator[AgentEvent, None]:
         """The events of one answer with all its calls; ``Done`` or ``Failed`` comes once, last.
 
+        A call of a function that the conversation brings ends the answer: whoever brought it knows
+        what comes of it.
+
         Closing the generator, or cancelling the task that reads it, ends the call under way too.
         """
         self.said = []
         names = self._names(messages)
+        brought = {f"{FUNCTIONS}.{function.name}" for function in _brought(messages)}
         shown = equipped(messages, self.tools, names)
         budget = Budget(self.limits, settings or Settings(), demands or Demands(), terms or Terms())
         while True:
@@ -121,10 +131,14 @@ class Worker:
             if not calls:
                 yield budget.total(ending)
                 return
-            for said in calls:
+            own = [said for said in calls if said.recipient not in brought]
+            for said in own:
                 async with aclosing(self._serve(said, names, budget)) as happenings:
                     async for happening in happenings:
                         yield happening
+            if len(own) < len(calls):  # who brought the function gives its result, and asks again
+                yield budget.total(ending)
+                return
 
     def _names(self, messages: Sequence[Message]) -> ToolNames:
         own = (function.name for tool in self.tools for function in tool.functions)
@@ -157,8 +171,9 @@ class Worker:
             else:
                 result = Result("error: this was not permitted; do without it", is_error=True)
         self.pages |= {page.cursor: page for page in result.pages}
-        self.said.append(ToolResult(recipient, bounded(result.text), said.channel))
-        yield Returned(call, result)
+        told = ToolResult(recipient, bounded(result.text), said.channel)
+        self.said.append(told)
+        yield Returned(call, result, _as_message(said), told)
 
     def _addressed(self, recipient: str, text: str, names: ToolNames) -> tuple[Call, Tool | None]:
         """A call by the name that the tool has outside, and the tool."""
