@@ -1,12 +1,17 @@
 """``ossia serve``: models behind the addresses that clients know."""
 
-from typing import Annotated
+import asyncio
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ossia.base import settings
 from ossia.base.errors import InputError
 from ossia.cli.terminal import notices
+from ossia.cli.tools import UnsafePython, Venv, equipment
+
+if TYPE_CHECKING:
+    from ossia.agent import Equipment
 
 
 def serve(
@@ -37,6 +42,15 @@ def serve(
         list[str] | None,
         typer.Option(metavar="URL", help="A web page's origin that may call; * is any."),
     ] = None,
+    tools: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Tools that run here for whoever asks, by commas: browser, python.",
+        ),
+    ] = None,
+    venv: Venv = None,
+    unsafe_python: UnsafePython = False,
     verbose: Annotated[
         bool, typer.Option("--verbose", help="Log every request, without its words.")
     ] = False,
@@ -47,9 +61,13 @@ def serve(
     ossia key create. Models load when they are asked for. Ctrl-C ends it; answers under way may
     go on for ten seconds.
 
+    With --tools, requests to Responses that ask for web_search or code_interpreter are served here:
+    the browser reads indexed documents and the web, python runs in a sandbox.
+
     \b
     Examples:
       ossia serve nano
+      ossia serve nano --tools browser,python
       ossia serve --alias gpt-4o=gpt-oss:20b
       curl localhost:11434/v1/chat/completions -d '{"model": "nano",
         "messages": [{"role": "user", "content": "What is 27 + 58?"}]}'
@@ -79,13 +97,28 @@ def serve(
         origins=frozenset(allow_origin or []),
         key_of=None if is_local else keys.key_of,
     )
+    laid_open = _laid_open(equipment(tools, venv, is_unsafe=unsafe_python))
     listening = listen(host, port)
     shown = f"[{host}]" if ":" in host else host
     notices().say(
         f"serving at http://{shown}:{listening.getsockname()[1]} (OpenAI's clients want /v1 after "
         "it); Ctrl-C ends it"
     )
-    serve_app(build_app(local, guarding, models or []), listening, is_verbose=verbose)
+    serve_app(build_app(local, guarding, models or [], laid_open), listening, is_verbose=verbose)
+
+
+def _laid_open(laid_open: "Equipment") -> "Equipment":
+    """The tools that run here, with a word about what each stands on.
+
+    Raises:
+        InputError: one is not for servers.
+        BackendError: nothing can keep a model's code in a sandbox here.
+    """
+    if "patch" in laid_open.names:
+        raise InputError("the patch tool is not for servers; use it in ossia run --tools patch")
+    if laid_open.names:
+        notices().list(asyncio.run(laid_open.check()), dim=True)
+    return laid_open
 
 
 def _aliases(given: list[str]) -> dict[str, str]:

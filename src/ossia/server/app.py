@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from ossia.agent import Equipment
 from ossia.base.errors import OssiaError
 from ossia.base.version import VERSION
 from ossia.server.anthropic import routes as anthropic
@@ -32,6 +33,7 @@ from ossia.server.owner import owner_routes
 from ossia.server.responses import routes as responses
 from ossia.server.responses.items import words_of
 from ossia.server.store import open_store
+from ossia.server.toolsets import Toolsets
 
 SHUTDOWN_SECONDS = 10.0
 """How long answers may go on after the server was asked to end."""
@@ -42,13 +44,20 @@ DIALECTS = (responses, chat_completions, completions, model_list, ollama, anthro
 """Each makes its routes of what the server has."""
 
 
-def build_app(models: LocalModels, guarding: Guarding, first: Iterable[str] = ()) -> Starlette:
+def build_app(
+    models: LocalModels,
+    guarding: Guarding,
+    first: Iterable[str] = (),
+    equipment: Equipment | None = None,
+) -> Starlette:
     """The server's application; its end lets the models go.
 
     Args:
         first: models that are loaded before anybody asks.
+        equipment: the tools that run here, for whoever may ask; None is none.
     """
-    context = ServerContext(models, store=open_store(words_of))
+    toolsets = Toolsets(equipment or Equipment())
+    context = ServerContext(models, store=open_store(words_of), toolsets=toolsets)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -64,6 +73,7 @@ def build_app(models: LocalModels, guarding: Guarding, first: Iterable[str] = ()
             await asyncio.gather(*tasks, return_exceptions=True)
             await models.aclose(SHUTDOWN_SECONDS)
             await asyncio.gather(*context.tasks, return_exceptions=True)
+            await toolsets.aclose()
             context.store.close()
 
     return Starlette(

@@ -1,17 +1,19 @@
 """What every dialect's routes are given: the models, and what else the server has."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ossia.agent import PLAIN, Transcript, opening, persona_named
-from ossia.chat import ChatModel, Event
+from ossia.agent import PLAIN, Equipment, Transcript, Worker, opening, persona_named
+from ossia.chat import ChatModel, Demands, Event, Settings, Terms
+from ossia.harmony import Message
 from ossia.server.asked import Asked
 from ossia.server.metrics import Metrics
 from ossia.server.models import Loaded
 from ossia.server.store import Store
+from ossia.server.toolsets import Toolset, Toolsets
 
 
 class Models(Protocol):
@@ -52,17 +54,28 @@ class ServerContext:
     Attributes:
         store: what outlives a request, and the process too where it has a folder.
         tasks: what goes on after its request was answered.
+        toolsets: the tools that run here, which the server's owner enabled.
     """
 
     models: Models
     metrics: Metrics = field(default_factory=Metrics)
     store: Store = field(default_factory=lambda: Store(None))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    toolsets: Toolsets = field(default_factory=lambda: Toolsets(Equipment()))
 
     def answer(self, model: ChatModel, asked: Asked) -> AsyncGenerator[Event, None]:
         """A model's events, counted as they pass; closing the generator stops the answer."""
         events = model.arespond(asked.messages, asked.settings, asked.demands, asked.terms)
         return self.metrics.observed(self.models.name_of(model), events)
+
+    def worker(self, model: ChatModel, toolset: Toolset, names: Iterable[str]) -> Worker:
+        """A model with some of the server's tools; its answers are counted round by round.
+
+        Raises:
+            InputError: a tool cannot be made.
+        """
+        tools = [toolset.tool(name) for name in names]
+        return Worker(_Counted(self, model), tools, self.toolsets.policy, pages=toolset.pages)
 
     def persona(self, name: str) -> Transcript:
         """What a model's name says of the manner of its answers.
@@ -71,3 +84,24 @@ class ServerContext:
             InputError: it is a name that the user gave, and its file is damaged.
         """
         return opening(persona_named(self.models.meaning(name) or name) or PLAIN)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """A model whose answers are counted, for whoever asks it several times for one answer."""
+
+    context: ServerContext
+    model: ChatModel
+
+    def arespond(
+        self,
+        messages: Sequence[Message],
+        settings: Settings | None = None,
+        demands: Demands | None = None,
+        terms: Terms | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """See ``ChatModel.arespond``."""
+        asked = Asked(
+            tuple(messages), settings or Settings(), demands or Demands(), terms or Terms()
+        )
+        return self.context.answer(self.model, asked)

@@ -85,6 +85,10 @@ class Conversation:
         self._places[call_id] = len(self._said)
         self._said.append(_Call(Assistant(arguments, Channel.COMMENTARY, recipient, "json")))
 
+    def use(self, call: Assistant, result: ToolResult) -> None:
+        """A call of a tool that the model was trained with, and what came of it."""
+        self._said += [call, result]
+
     def has_call(self, call_id: str) -> bool:
         """Whether a call had this id."""
         return call_id in self._places

@@ -5,14 +5,20 @@ the same. Items follow one another: one is done before the next is added. Source
 reference, streaming events of responses, and the ``openai`` package's types of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from ossia.chat import Citation, Event, Reasoning, ScoredToken, Text, ToolCall
+from ossia.agent import AgentEvent, Returned, Started
+from ossia.chat import Citation, Reasoning, ScoredToken, Text, ToolCall
 from ossia.server.responses.items import new_id
 from ossia.server.responses.sealing import Seal
+from ossia.server.responses.served import CodeInterpreter, ServedCall, WebSearch
 from ossia.server.responses.tools import Toolbox
 from ossia.server.sampling import sayable
+from ossia.server.toolsets import Toolset
+from ossia.tools import Call, Page
+from ossia.tools.browser import Citation as PageCitation
+from ossia.tools.browser import citations
 
 Json = dict[str, Any]
 
@@ -36,20 +42,26 @@ class Output:
         box: the functions that the model may call.
         seal: closes reasoning for clients that carry it; None where it is not asked for.
         has_summary: whether reasoning is shown as its summary too.
+
+    Attributes:
+        toolset: the tools of the server that the model uses, if it does.
     """
+
+    toolset: Toolset | None = None
 
     def __init__(self, box: Toolbox, seal: Seal | None, *, has_summary: bool) -> None:
         self._box, self._seal, self._has_summary = box, seal, has_summary
         self._items: list[Json] = []
         self._open: _Open | None = None
+        self._is_quiet = False  # while the model says what becomes an item when it is whole
 
     @property
     def items(self) -> list[Json]:
         """Those that are done, and the one under way as it began."""
         return [*self._items, *([self._open.item] if self._open else [])]
 
-    def take(self, event: Event) -> Iterator[Json]:
-        """What one event of the model adds to the stream, without sequence numbers."""
+    def take(self, event: AgentEvent) -> Iterator[Json]:
+        """What one event of the model or a tool adds to the stream, without sequence numbers."""
         match event:
             case Reasoning(text):
                 if not isinstance(self._open, _Reasoning):
@@ -58,14 +70,24 @@ class Output:
                 yield from self._placed(self._open.add(text))
             case Text() | Citation():
                 if not isinstance(self._open, _Message):
-                    yield from self._begin(_Message())
+                    yield from self._begin(_Message(self.toolset.pages if self.toolset else {}))
                 assert isinstance(self._open, _Message)
                 yield from self._placed(self._open.add(event))
             case ToolCall(recipient, ""):
-                yield from self._begin(_Call(*self._box.called(recipient)), "commentary")
-            case ToolCall(_, text):
-                assert isinstance(self._open, _Call)
+                yield from self._call(recipient)
+            case ToolCall(_, text) if not self._is_quiet:
+                assert isinstance(self._open, _Call | CodeInterpreter)
                 yield from self._placed(self._open.add(text))
+            case Started(call):
+                yield from self._serve(call)
+                if isinstance(self._open, ServedCall):
+                    yield from self._placed(self._open.start(event))
+            case Returned(call):
+                yield from self._serve(call)
+                if isinstance(self._open, ServedCall):
+                    yield from self._placed(self._open.finish(event))
+                    self._remember(self._open.item["id"])
+                    yield from self._end("completed", "commentary")
 
     def end(self, *, is_whole: bool) -> Iterator[Json]:
         """The events of the item under way's end."""
@@ -79,6 +101,30 @@ class Output:
                 thought += "".join(part["text"] for part in item["content"])
             elif item["type"] == "function_call":
                 yield item["call_id"], thought
+
+    def _call(self, recipient: str) -> Iterator[Json]:
+        """The model begins a call: of the client, or of a tool of the server."""
+        name = self._box.server_tool(recipient) if self.toolset else None
+        self._is_quiet = name == "browser" or bool(
+            self.toolset and not name and not self._box.has(recipient)
+        )
+        if self._is_quiet:
+            return
+        if self.toolset and name == "python":
+            opened: _Open = CodeInterpreter(self.toolset.container_id)
+        else:
+            opened = _Call(*self._box.called(recipient))
+        yield from self._begin(opened, "commentary")
+
+    def _serve(self, call: Call) -> Iterator[Json]:
+        """A call is whole: one of the browser becomes an item only now."""
+        is_search = self._box.server_tool(call.recipient) == "browser"
+        if is_search and not isinstance(self._open, WebSearch):
+            yield from self._begin(WebSearch(call), "commentary")
+
+    def _remember(self, call_id: str) -> None:
+        if self.toolset:
+            self.toolset.calls.add(call_id)
 
     def _begin(self, opened: _Open, phase_before: str = "final_answer") -> Iterator[Json]:
         yield from self._end("completed", phase_before)
@@ -152,12 +198,11 @@ class _Reasoning:
 class _Message:
     """What the model says to the user: an answer, or a preamble of a call."""
 
-    def __init__(self) -> None:
+    def __init__(self, pages: Mapping[int, Page]) -> None:
+        self._pages = pages
         self.item: Json = {"id": new_id("msg"), "type": "message", "status": "in_progress"}
         self.item |= {"role": "assistant", "content": []}
         self._pieces: list[str] = []
-        self._num_characters = 0
-        self._annotations: list[Json] = []
         self._tokens: list[Json] = []
 
     def begin(self) -> Iterator[Json]:
@@ -165,8 +210,6 @@ class _Message:
 
     def add(self, event: Text | Citation) -> Iterator[Json]:
         """A piece of it."""
-        start = self._num_characters
-        self._num_characters += len(event.text)
         self._pieces.append(event.text)
         tokens = [_scored(token) for token in event.tokens]
         self._tokens += tokens
@@ -176,20 +219,17 @@ class _Message:
             "delta": event.text,
             "logprobs": tokens,
         }
-        if isinstance(event, Citation):
-            self._annotations.append(_annotation(event, start))
-            yield {
-                "type": "response.output_text.annotation.added",
-                "content_index": 0,
-                "annotation_index": len(self._annotations) - 1,
-                "annotation": self._annotations[-1],
-            }
 
     def end(self, status: str, phase: str) -> Iterator[Json]:
         text = "".join(self._pieces)
+        annotations = [_annotation(each) for each in citations(text, self._pages)]
+        for number, annotation in enumerate(annotations):
+            kind = "response.output_text.annotation.added"
+            place = {"content_index": 0, "annotation_index": number}
+            yield {"type": kind, **place, "annotation": annotation}
         kind = "response.output_text.done"
         yield {"type": kind, "content_index": 0, "text": text, "logprobs": self._tokens}
-        part = _said(text, self._annotations, self._tokens)
+        part = _said(text, annotations, self._tokens)
         yield {"type": "response.content_part.done", "content_index": 0, "part": part}
         self.item = self.item | {"status": status, "content": [part], "phase": phase}
 
@@ -231,14 +271,20 @@ def _said(text: str, annotations: Sequence[Json] = (), tokens: Sequence[Json] = 
     return {"type": "output_text", "text": text, **lists}
 
 
-def _annotation(citation: Citation, start: int) -> Json:
-    """A page that a tool showed, as the file that it is cited from."""
-    lines = f"lines {citation.first_line}-{citation.last_line}"
+def _annotation(citation: PageCitation) -> Json:
+    """Where a part of the answer is from: the page, and under ``ossia`` the very lines."""
     return {
-        "type": "file_citation",
-        "file_id": f"cursor_{citation.cursor}",
-        "filename": f"cursor {citation.cursor}, {lines}",
-        "index": start,
+        "type": "url_citation",
+        "start_index": citation.start,
+        "end_index": citation.end,
+        "url": citation.url,
+        "title": citation.title,
+        "ossia": {
+            "cursor": citation.cursor,
+            "first_line": citation.first_line,
+            "last_line": citation.last_line,
+            "lines": list(citation.lines),
+        },
     }
 
 

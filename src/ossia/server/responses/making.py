@@ -12,8 +12,9 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ossia.agent import AgentEvent, Limits
 from ossia.base.errors import OssiaError
-from ossia.chat import ChatModel, Done, Event, Failed, Reason
+from ossia.chat import ChatModel, Done, Failed, Reason
 from ossia.harmony import render
 from ossia.server.asked import Asked
 from ossia.server.context import ServerContext
@@ -155,17 +156,38 @@ class Making:
                 return
             await news.wait()
 
-    async def _answer(self) -> AsyncGenerator[Event, None]:
+    async def _answer(self) -> AsyncGenerator[AgentEvent, None]:
         """The model's events, what went wrong raised."""
         order = self._order
         async with self._context.models.lease(order.request.model) as model:
             asked = order.asked
             if order.request.truncation == "auto":
                 asked = await self._shortened(model, asked)
-            async with aclosing(self._context.answer(model, asked)) as events:
+            async with aclosing(self._events(model, asked)) as events:
                 async for event in events:
                     if isinstance(event, Failed):
                         raise event.error
+                    yield event
+
+    async def _events(self, model: ChatModel, asked: Asked) -> AsyncGenerator[AgentEvent, None]:
+        """The model's events, and those of its tools where it has some of the server's."""
+        order, context = self._order, self._context
+        if not order.prompt.served:
+            answer: AsyncGenerator[AgentEvent, None] = context.answer(model, asked)
+            async with aclosing(answer) as events:
+                async for event in events:
+                    yield event
+            return
+        box, calls = order.prompt.box, order.prompt.calls
+        with context.toolsets.taken(order.owner, calls, box.container_id) as toolset:
+            self._output.toolset = toolset
+            worker = context.worker(model, toolset, order.prompt.served)
+            if order.request.max_tool_calls is not None:
+                worker.limits = Limits(order.request.max_tool_calls)
+            async with aclosing(
+                worker.answer(asked.messages, asked.settings, asked.demands, asked.terms)
+            ) as events:
+                async for event in events:
                     yield event
 
     async def _shortened(self, model: ChatModel, asked: Asked) -> Asked:
@@ -185,8 +207,8 @@ class Making:
         told = told | {"warnings": [*told["warnings"], what]}
         self.response = self.response | {"ossia": told}
 
-    def _take(self, event: Event) -> Iterator[Json]:
-        """What an event of the model adds to the stream.
+    def _take(self, event: AgentEvent) -> Iterator[Json]:
+        """What an event adds to the stream.
 
         Raises:
             RequestError: the server ends before the answer does.

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Any
 
+from ossia.agent.loop import equipped
 from ossia.base.errors import InputError
 from ossia.harmony import render
 from ossia.server.context import ServerContext
@@ -20,7 +21,7 @@ from ossia.server.responses.making import TERMINAL, Making, Order
 from ossia.server.responses.response import failed, new_response
 from ossia.server.responses.schema import CountRequest, PromptRequest, ResponseRequest
 from ossia.server.responses.sealing import Seal
-from ossia.server.responses.translate import Memory, asked_of, prompt_of
+from ossia.server.responses.translate import Memory, Prompt, asked_of, prompt_of
 from ossia.server.store import StoredResponse
 from ossia.server.validation import missing, wrong
 
@@ -52,7 +53,7 @@ class Responses:
             raise wrong("background", "expected store to be true; nobody could ask for it later")
         inputs, said = await self._said(request, owner)
         persona = self._context.persona(request.model)
-        prompt = await asyncio.to_thread(prompt_of, request, said, today(), persona, self._memory)
+        prompt = await self._prompt(request, said)
         asked = asked_of(request, prompt, persona.settings, owner)
         response = new_response(
             request, new_id("resp"), time.time(), persona.settings, list(prompt.warnings)
@@ -92,10 +93,13 @@ class Responses:
             RequestError, OssiaError: it cannot be asked.
         """
         _, said = await self._said(request, owner)
-        persona = self._context.persona(request.model)
-        prompt = await asyncio.to_thread(prompt_of, request, said, today(), persona, self._memory)
+        prompt = await self._prompt(request, said)
+        messages = prompt.messages
+        if prompt.served:
+            tools = [self._context.toolsets.equipment.make(name) for name in prompt.served]
+            messages = equipped(messages, tools, prompt.box.names)
         async with self._context.models.lease(request.model) as model:
-            return len(await asyncio.to_thread(render, prompt.messages, model.tokenizer))
+            return len(await asyncio.to_thread(render, messages, model.tokenizer))
 
     async def find(self, response_id: str, owner: str) -> Json:
         """A response as it is now.
@@ -164,6 +168,13 @@ class Responses:
         if found is None:
             raise _unknown(response_id)
         return found
+
+    async def _prompt(self, request: CountRequest | ResponseRequest, said: Placed) -> Prompt:
+        persona = self._context.persona(request.model)
+        enabled = self._context.toolsets.equipment.names
+        return await asyncio.to_thread(
+            prompt_of, request, said, today(), persona, self._memory, enabled
+        )
 
     async def _kept(self, response_id: str, owner: str) -> StoredResponse:
         """A response as the store has it; one that its process left in the middle has failed."""

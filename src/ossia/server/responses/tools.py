@@ -1,10 +1,12 @@
 """The tools of a request: which of them gpt-oss can be offered, and how their calls are named.
 
-Functions within a namespace are offered too, under both names together. Tools of other types run on
+Functions within a namespace are offered too, under both names together. ``web_search`` and
+``code_interpreter`` run on this server where its owner enabled them. Tools of other types run on
 OpenAI's machines or in a form that gpt-oss was not trained with; they are left out and reported.
 Source: OpenAI's API reference, the tools of a response.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +18,19 @@ from ossia.harmony import Tool, ToolNames
 from ossia.server.validation import missing, wrong
 
 Json = dict[str, Any]
+
+
+SERVED = {
+    "web_search": "browser",
+    "web_search_preview": "browser",
+    "code_interpreter": "python",
+}
+"""Types of tools that a server may run itself, with the tool that each is; dates may follow."""
+
+_FIRST = {"browser": "browser.search", "python": "python"}
+"""Whom a model calls that must use a tool."""
+
+_DATE = re.compile(r"_\d{4}_\d{2}_\d{2}$")
 
 
 @dataclass(frozen=True)
@@ -41,19 +56,34 @@ def whole_name(namespace: str | None, name: str) -> str:
 
 @dataclass(frozen=True)
 class Toolbox:
-    """The functions that a conversation has.
+    """The tools that a conversation has.
 
     Attributes:
+        functions: those that the client runs.
+        served: those that run here, by their names.
         warnings: what was left out, for the client.
+        container_id: where the client wants its code to run; None leaves it to the server.
     """
 
     functions: tuple[Function, ...]
+    served: tuple[str, ...]
     warnings: tuple[str, ...]
+    container_id: str | None = None
     names: ToolNames = field(init=False)
 
     def __post_init__(self) -> None:
         names = ToolNames(function.whole_name for function in self.functions)
         object.__setattr__(self, "names", names)
+
+    def server_tool(self, recipient: str) -> str | None:
+        """The tool of the server that the model calls, if it is one."""
+        space, _, _ = recipient.partition(".")
+        return space if space in self.served else None
+
+    def has(self, recipient: str) -> bool:
+        """Whether the model calls a function that is offered."""
+        outside = self.names.outside(recipient)
+        return any(function.whole_name == outside for function in self.functions)
 
     def called(self, recipient: str) -> tuple[str | None, str]:
         """The namespace and the name of whom the model calls."""
@@ -80,27 +110,36 @@ class Toolbox:
         )
 
 
-def toolbox(tools: list[Json]) -> Toolbox:
-    """The functions among the tools.
+def toolbox(tools: list[Json], enabled: frozenset[str] = frozenset()) -> Toolbox:
+    """The tools that can be offered.
+
+    Args:
+        enabled: names of the tools that run on this server.
 
     Raises:
-        RequestError: one is not as a function has to be.
+        RequestError: one is not as its type has to be.
     """
     functions: dict[str, Function] = {}
+    served: dict[str, Json] = {}
     warnings: list[str] = []
     for where, tool, namespace in _flat(tools):
         kind = tool.get("type")
         if kind != "function":
             if not isinstance(kind, str):
                 raise missing(f"{where}.type") if kind is None else _expected(where, "type", "text")
-            warnings.append(f"{where}: tools of type {kind!r:.40} are not offered to gpt-oss")
+            own = SERVED.get(_DATE.sub("", kind))
+            if own in enabled:
+                served.setdefault(own, tool)
+            else:
+                warnings.append(_left_out(where, kind, own))
             continue
         function = _function(tool, namespace, where)
         if function.whole_name in functions:
             name = function.whole_name
             warnings.append(f"{where}: another function has the name {name!r:.80}")
         functions.setdefault(function.whole_name, function)
-    return Toolbox(tuple(functions.values()), tuple(warnings))
+    container = _container(served.get("python", {}), warnings)
+    return Toolbox(tuple(functions.values()), tuple(served), tuple(warnings), container)
 
 
 def echoed(tools: list[Json]) -> list[Json]:
@@ -113,7 +152,7 @@ class Choice:
     """Whom the model may call.
 
     Attributes:
-        allowed: whole names of functions; None is all.
+        allowed: whole names of functions, and names of tools of the server; None is all.
     """
 
     choice: ToolChoice | NamedTool = ToolChoice.AUTO
@@ -130,7 +169,7 @@ def choice_of(told: Any, box: Toolbox, *, has_tools: bool) -> Choice:
     match told:
         case None:
             return Choice()
-        case "required" if not box.functions:
+        case "required" if not box.functions and not box.served:
             if not has_tools:
                 raise wrong("tool_choice", "required, and no tool is offered")
             return Choice(warnings=("tool_choice: required, and gpt-oss is offered no tool",))
@@ -143,10 +182,36 @@ def choice_of(told: Any, box: Toolbox, *, has_tools: bool) -> Choice:
             mode = more.get("mode", "auto")
             if mode in ("auto", "required"):
                 return Choice(ToolChoice(mode), _allowed(allowed, box))
+        case {"type": str(kind)} if (served := _served(kind, box)) is not None:
+            return Choice(NamedTool(_FIRST[served]))
         case {"type": str(kind)} if kind not in ("function", "allowed_tools"):
             warning = f"tool_choice: tools of type {kind!r:.40} are not offered to gpt-oss"
             return Choice(warnings=(warning,))
     raise wrong("tool_choice", f"expected none, auto, required or one function; found {told!r:.80}")
+
+
+def _left_out(where: str, kind: str, own: str | None) -> str:
+    if own is None:
+        return f"{where}: tools of type {kind!r:.40} are not offered to gpt-oss"
+    what = f"its owner enables it with ossia serve --tools {own}"
+    return f"{where}: {kind!r:.40} is left out, for this server does not run it; {what}"
+
+
+def _container(tool: Json, warnings: list[str]) -> str | None:
+    """Where code is to run: a container by its id, or any."""
+    match tool.get("container"):
+        case str(named):
+            return named
+        case {"type": "auto", **more}:
+            left = sorted(str(name) for name, value in more.items() if value)
+            if left:
+                warnings.append(f"code_interpreter.container: {', '.join(left)} is left out")
+        case None:
+            pass
+        case other:
+            what = f"expected the id of a container, or type auto; found {other!r:.60}"
+            raise wrong("tools.container", what)
+    return None
 
 
 def _flat(tools: list[Json]) -> Iterator[tuple[str, Json, str | None]]:
@@ -210,14 +275,22 @@ def _known(name: str, namespace: Any, box: Toolbox) -> str:
     return whole if whole in found else found[0]
 
 
+def _served(kind: str, box: Toolbox) -> str | None:
+    """The tool of the server that a type means, where it is offered."""
+    name = SERVED.get(_DATE.sub("", kind))
+    return name if name in box.served else None
+
+
 def _allowed(allowed: list[Any], box: Toolbox) -> frozenset[str]:
     left: set[str] = set()
     for tool in allowed:
         match tool:
+            case {"type": str(kind)} if (served := _served(kind, box)) is not None:
+                left.add(served)
             case {"type": "function", "name": str(name), **more}:
                 left.add(_known(name, more.get("namespace"), box))
     if not left:
-        raise wrong("tool_choice.tools", "no function is allowed")
+        raise wrong("tool_choice.tools", "no tool is allowed that is offered")
     return frozenset(left)
 
 

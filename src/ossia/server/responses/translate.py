@@ -18,6 +18,7 @@ from ossia.server.recall import Recall
 from ossia.server.responses.items import Item, text_of
 from ossia.server.responses.schema import PromptRequest, ResponseRequest
 from ossia.server.responses.sealing import Seal
+from ossia.server.responses.served import told_of
 from ossia.server.responses.tools import Toolbox, choice_of, toolbox, whole_name
 from ossia.server.validation import missing, wrong
 
@@ -34,12 +35,16 @@ class Prompt:
 
     Attributes:
         warnings: what was left out, for the client.
+        served: names of the tools of the server that the model may use.
+        calls: ids of the calls of such tools that were made before.
     """
 
     messages: tuple[Message, ...]
     demands: Demands
     box: Toolbox
     warnings: tuple[str, ...]
+    served: tuple[str, ...] = ()
+    calls: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -56,10 +61,12 @@ def prompt_of(
     today: str | None,
     persona: Transcript,
     memory: Memory,
+    enabled: frozenset[str] = frozenset(),
 ) -> Prompt:
     """What a request asks the model to read.
 
     Args:
+        enabled: names of the tools that run on this server.
         items: all that was said, with the places of those that the request has itself.
         today: the date that the model is told.
         persona: what the model's name stands for, where the request says nothing else.
@@ -70,7 +77,7 @@ def prompt_of(
     """
     more = [tool for _, item in items for tool in _additional(item)]
     tools = [*(request.tools or []), *more]
-    box = toolbox(tools)
+    box = toolbox(tools, enabled)
     choice = choice_of(request.tool_choice, box, has_tools=bool(tools))
     talk = _Talk(box, memory)
     if request.instructions is not None:
@@ -91,7 +98,10 @@ def prompt_of(
         strict_tools=box.strict(choice.allowed),
         reasoning_limit=0 if effort == "none" else None,
     )
-    return Prompt(messages, demands, box, (*box.warnings, *choice.warnings, *talk.warnings))
+    warnings = (*box.warnings, *choice.warnings, *talk.warnings)
+    allowed = choice.allowed
+    served = tuple(name for name in box.served if allowed is None or name in allowed)
+    return Prompt(messages, demands, box, warnings, served, frozenset(talk.calls))
 
 
 def asked_of(request: ResponseRequest, prompt: Prompt, usual: Settings, client: str) -> Asked:
@@ -148,6 +158,7 @@ class _Talk:
     def __init__(self, box: Toolbox, memory: Memory) -> None:
         self.conversation = Conversation(box.names)
         self.warnings: list[str] = []
+        self.calls: set[str] = set()  # of tools of the server
         self._memory = memory
         self._has_thought = False  # since the last that came from outside
 
@@ -171,6 +182,8 @@ class _Talk:
                     raise wrong(f"{where}.call_id", what)
                 self.conversation.result(call_id, text_of(item["output"], f"{where}.output"))
                 self._has_thought = False
+            case "web_search_call" | "code_interpreter_call":
+                self._served(item, where)
             case "additional_tools":
                 pass
             case kind:
@@ -199,6 +212,16 @@ class _Talk:
         if text:
             self.conversation.think(text)
             self._has_thought = True
+
+    def _served(self, item: Item, where: str) -> None:
+        """A call of a tool of this server, with what came of it."""
+        self.calls.add(item["id"])
+        told = told_of(item)
+        if told is None:
+            self.warnings.append(f"{where}: its result is not in it, so that it is left out")
+        else:
+            self.conversation.use(*told)
+            self._has_thought = False
 
     def _call(self, item: Item) -> None:
         call_id = item["call_id"]
