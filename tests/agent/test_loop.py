@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
@@ -133,6 +134,26 @@ def test_who_does_not_decide_refuses(tokenizer: Tokenizer, grant: bool | None) -
     (returned,) = only(events, Returned)
     assert returned.result.is_error is not bool(grant)
     assert isinstance(events[-1], Done)
+
+
+def test_a_lasting_grant_is_of_the_same_tool_deed_and_target(tokenizer: Tokenizer) -> None:
+    targets = iter(["a.org", "a.org", "a.org", "b.org", "b.org"])  # a call is looked at once
+
+    class Goes(Hand):
+        def action(self, call: Call) -> Action:
+            return Action(self.name, Deed.FETCH, next(targets), detail=call.text)
+
+    async def reading() -> list[str]:
+        asked = []
+        worker = Worker(Script(tokenizer, RUNS, RUNS, RUNS, RUNS, RUNS, SAYS), [Goes()])
+        async for event in worker.answer(QUESTION):
+            json.dumps(event.to_json())
+            if isinstance(event, Permission):
+                asked.append(event.action.target)
+                event.grant(is_lasting=True)
+        return asked
+
+    assert asyncio.run(reading()) == ["a.org", "b.org"]
 
 
 def test_what_is_denied_is_neither_asked_nor_done(tokenizer: Tokenizer) -> None:

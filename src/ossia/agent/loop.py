@@ -7,12 +7,14 @@ a ``Permission`` passes among the events, and whoever reads them decides. Text o
 
 import asyncio
 import logging
+from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ossia.agent.budget import Budget, Limits, Model
-from ossia.agent.policy import CAREFUL, Policy, Verdict
+from ossia.agent.policy import CAREFUL, Policy, Rule, Verdict
 from ossia.base.errors import OssiaError
 from ossia.chat import Demands, Done, Event, Failed, Reason, Settings, Terms
 from ossia.harmony import (
@@ -44,10 +46,15 @@ class Permission:
     call: Call
     action: Action
     is_granted: bool = False
+    is_lasting: bool = False
 
-    def grant(self) -> None:
-        """Let it be done, this once."""
-        self.is_granted = True
+    def grant(self, *, is_lasting: bool = False) -> None:
+        """Let it be done: this once, or whatever else the tool does to the same target too."""
+        self.is_granted, self.is_lasting = True, is_lasting
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {"type": "permission", **_told(self.call, self.action)}
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,10 @@ class Started:
 
     call: Call
     action: Action
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types."""
+        return {"type": "tool_start", **_told(self.call, self.action)}
 
 
 @dataclass(frozen=True)
@@ -70,6 +81,25 @@ class Returned:
     result: Result
     said: Assistant
     told: ToolResult
+
+    def to_json(self) -> dict[str, Any]:
+        """The event as plain JSON types; pictures as base64."""
+        result = self.result
+        return {
+            "type": "tool_result",
+            "recipient": self.call.recipient,
+            "text": result.text,
+            "is_error": result.is_error,
+            "pictures": [
+                {"media_type": each.media_type, "data": b64encode(each.data).decode("ascii")}
+                for each in result.pictures
+            ],
+            "pages": [
+                {"cursor": page.cursor, "url": page.url, "title": page.title}
+                for page in result.pages
+            ],
+            "details": dict(result.details),
+        }
 
 
 AgentEvent = Event | Permission | Started | Returned
@@ -165,6 +195,9 @@ class Worker:
             permission = Permission(call, action, verdict is Verdict.ALLOW)
             if verdict is Verdict.ASK:
                 yield permission
+            if permission.is_lasting:
+                rule = Rule(Verdict.ALLOW, action.tool, action.deed, action.target or "*")
+                self.policy = self.policy.first(rule)
             if permission.is_granted:
                 yield Started(call, action)
                 result = await _done(tool, call, budget.seconds_left)
@@ -224,6 +257,18 @@ def bounded(text: str) -> str:
         return text
     half = MAX_RESULT // 2
     return f"{text[:half]}\n[{len(text) - 2 * half:,} characters are left out]\n{text[-half:]}"
+
+
+def _told(call: Call, action: Action) -> dict[str, Any]:
+    return {
+        "recipient": call.recipient,
+        "call": call.text,
+        "tool": action.tool,
+        "deed": str(action.deed),
+        "target": action.target,
+        "summary": action.summary,
+        "detail": action.detail,
+    }
 
 
 async def _done(tool: Tool, call: Call, seconds: float | None) -> Result:
