@@ -5,7 +5,6 @@ Knows how to count; does not know how it is shown.
 
 import math
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,6 @@ from ossia.base.errors import ResourceError, TokenizerError
 from ossia.bench.expected import Expectation, expected_traffic, measure_bandwidth
 from ossia.checkpoint import Source
 from ossia.cli.terminal import printable
-from ossia.engine import plan_memory
-from ossia.engine.engine import MAX_RUNNING
-from ossia.engine.memory import default_context, default_kv_bytes
 from ossia.model import Config
 from ossia.ops.cpu.bandwidth import PROBE_BYTES
 from ossia.ops.select import select_backend
@@ -27,26 +23,6 @@ LAYOUT_NAMES = {
     "gguf": "GGUF",
     "synthetic": "not here yet",
 }
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What a context takes.
-
-    Attributes:
-        context: tokens.
-        kv_bytes: the KV cache.
-        total_bytes: with the weights, which are mapped and shared with other processes.
-        fits: whether ``run`` would make this much room by itself: the KV cache in half of the
-            memory that is free now beside the weights.
-        num_at_once: conversations of that length that go on at the same time in that memory.
-    """
-
-    context: int
-    kv_bytes: int
-    total_bytes: int
-    fits: bool
-    num_at_once: int
 
 
 @dataclass(frozen=True)
@@ -111,22 +87,6 @@ def facts_of(source: Source) -> Facts:
         num_tokens=num_tokens,
         tokenizer=tokenizer,
     )
-
-
-def memory_of(facts: Facts, contexts: Iterable[int], item_bytes: int) -> list[Memory]:
-    """What contexts take: those given, up to the model's limit, and the largest that fits here."""
-    asked = {context for context in contexts if context <= facts.config.max_context}
-    weights = facts.weight_bytes
-    largest = default_context(facts.config, weights, item_bytes)
-    whole = plan_memory(facts.config, largest, item_bytes, default_kv_bytes(weights))
-    rows = []
-    for context in sorted(asked | {largest}):
-        kv_bytes = plan_memory(facts.config, context, item_bytes).kv_bytes
-        fits = context <= largest
-        num_at_once = whole.num_conversations(context, facts.config.window) if fits else 0
-        num_at_once = min(num_at_once, MAX_RUNNING)
-        rows.append(Memory(context, kv_bytes, weights + kv_bytes, fits, num_at_once))
-    return rows
 
 
 def expectation_of(facts: Facts) -> Expectation | None:

@@ -10,7 +10,8 @@ from ossia.cli.terminal import output, printable
 if TYPE_CHECKING:
     from ossia.bench.expected import Expectation
     from ossia.checkpoint import Source
-    from ossia.cli.facts import Facts, Memory
+    from ossia.cli.facts import Facts
+    from ossia.engine.planning import Memory
     from ossia.hub import HubName, Persona
 
 CONTEXTS = (4_096, 8_192, 32_768, 131_072)
@@ -74,7 +75,8 @@ def _look(name: str) -> Shown:
     from ossia.agent import persona_named
     from ossia.checkpoint import open_checkpoint
     from ossia.cli.coming import find_coming
-    from ossia.cli.facts import expectation_of, facts_of, memory_of, size
+    from ossia.cli.facts import expectation_of, facts_of, size
+    from ossia.engine.planning import memory_of
     from ossia.hub.licence import licence_of
     from ossia.hub.names import short
     from ossia.ops.select import select_backend
@@ -92,7 +94,8 @@ def _look(name: str) -> Shown:
         source, on_hub, licence = open_checkpoint(found.path), found.on_hub, licence_of(found)
         place = found.place.value + (f", {on_hub}" if on_hub else "")
     facts = facts_of(source)
-    rows = memory_of(facts, CONTEXTS, select_backend().ops.kv_item_bytes())
+    item_bytes = select_backend().ops.kv_item_bytes()
+    rows = memory_of(facts.config, facts.weight_bytes, CONTEXTS, item_bytes)
     speed = expectation_of(facts)
     return Shown(source, persona, place, on_hub, licence, facts, rows, speed)
 
