@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ossia.agent import Transcript, load, place, save, saved_names
 from ossia.base.errors import InputError
 from ossia.chat import Settings
-from ossia.harmony import Assistant, Channel, Effort, User
+from ossia.harmony import Assistant, Channel, Effort, ToolResult, User
 
 CHAT = Transcript(
     (User("안녕 😀"), Assistant("생각", Channel.ANALYSIS), Assistant("네", Channel.FINAL)),
@@ -22,7 +22,14 @@ CHAT = Transcript(
     Settings(0.5, 0.9, 40, 0.05, 7, 100),
 )
 texts = st.text(max_size=40)
-messages = st.one_of(st.builds(User, texts), st.builds(Assistant, texts, st.sampled_from(Channel)))
+channels = st.sampled_from(Channel)
+names = st.sampled_from(["python", "browser.open", "functions.f"])
+messages = st.one_of(
+    st.builds(User, texts),
+    st.builds(Assistant, texts, channels),
+    st.builds(Assistant, texts, channels, names, st.none() | st.just("json")),
+    st.builds(ToolResult, names, texts, channels),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -96,7 +103,7 @@ def test_the_document_of_these_tests_is_a_chat(tmp_path: Path) -> None:
         "[" * 100_000,
         "\x00\xff",
         '{"format": "ossia-chat"}',
-        json.dumps(document(version=2)),
+        json.dumps(document(version=3)),
         json.dumps(document(format="other")),
         json.dumps(document(effort="huge")),
         json.dumps(document(extra=1)),

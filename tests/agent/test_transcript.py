@@ -4,10 +4,10 @@ import pytest
 
 from ossia.agent import Transcript
 from ossia.chat import Settings
-from ossia.harmony import Assistant, Channel, Developer, Effort, ParsedMessage, System, User
+from ossia.harmony import Assistant, Channel, Developer, Effort, System, ToolResult, User
 
-ANALYSIS = ParsedMessage(Channel.ANALYSIS, None, None, "2+2=4")
-FINAL = ParsedMessage(Channel.FINAL, None, None, "4")
+ANALYSIS = Assistant("2+2=4", Channel.ANALYSIS)
+FINAL = Assistant("4", Channel.FINAL)
 
 
 def test_the_model_is_shown_system_instructions_what_was_said_and_the_question(
@@ -35,19 +35,20 @@ def test_the_date_is_today_unless_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert system.current_date in days
 
 
-def test_calls_of_tools_are_left_out() -> None:
-    call = ParsedMessage(Channel.COMMENTARY, "functions.f", "json", "{}")
-    assert Transcript().answered("q", [call, FINAL]).messages == (
+def test_calls_of_tools_and_their_results_stay() -> None:
+    call = Assistant("2+2", Channel.ANALYSIS, "python", "code")
+    result = ToolResult("python", "4", Channel.ANALYSIS)
+    assert Transcript().answered("q", [call, result, FINAL]).messages == (
         User("q"),
-        Assistant("4", Channel.FINAL),
+        call,
+        result,
+        FINAL,
     )
 
 
 def test_a_stopped_answer_keeps_what_was_seen_or_nothing_at_all() -> None:
     before = Transcript().answered("a", [FINAL])
-    assert before.stopped("b", "Well") == before.answered(
-        "b", [ParsedMessage(Channel.FINAL, None, None, "Well")]
-    )
+    assert before.stopped("b", "Well") == before.answered("b", [Assistant("Well")])
     assert before.stopped("b", "") == before
 
 

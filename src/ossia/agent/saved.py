@@ -8,8 +8,11 @@ Knows the file of a conversation; does not know who types or who answers. It is 
      "messages": [{"role": "user", "text": "..."},
                   {"role": "assistant", "channel": "final", "text": "..."}]}
 
-Every key must be there, but for settings, and no other may be. Files come from anywhere: each is
-read within bounds and checked value by value.
+Version 2 has calls of tools, ``{"role": "assistant", "channel": "analysis", "text": "6*7",
+"recipient": "python", "content_type": "code"}``, and their results, ``{"role": "tool", "channel":
+"analysis", "text": "42", "name": "python"}``; a chat without them stays one that older versions
+read. Every key must be there, but for settings, and no other may be. Files come from anywhere: each
+is read within bounds and checked value by value.
 """
 
 import errno
@@ -26,9 +29,10 @@ from ossia.agent.transcript import Transcript
 from ossia.base import settings as environment
 from ossia.base.errors import InputError, OssiaError, ResourceError
 from ossia.chat import Settings
-from ossia.harmony import Assistant, Channel, Effort, Role, User
+from ossia.harmony import Assistant, Channel, Effort, Role, ToolResult, User
 
-_FORMAT, _VERSION = "ossia-chat", 1
+_FORMAT = "ossia-chat"
+_PLAIN, _WITH_TOOLS = 1, 2
 _MAX_BYTES = 64 << 20
 _NAME = re.compile(r"[^\W_][\w .-]{0,59}")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -64,9 +68,13 @@ def save(transcript: Transcript, path: Path) -> None:
     """
     if os.path.lexists(path):
         _refuse_stranger(path)
+    has_tools = any(
+        isinstance(each, ToolResult) or (isinstance(each, Assistant) and each.recipient)
+        for each in transcript.messages
+    )
     document = {
         "format": _FORMAT,
-        "version": _VERSION,
+        "version": _WITH_TOOLS if has_tools else _PLAIN,
         "effort": transcript.effort,
         "instructions": transcript.instructions,
         "settings": asdict(transcript.settings),
@@ -152,10 +160,10 @@ def _read(path: Path) -> dict[str, Any]:
         document = None
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
         raise InputError(f"{path}: not a chat that ossia saved")
-    if document.get("version") != _VERSION:
+    if document.get("version") not in (_PLAIN, _WITH_TOOLS):
         raise InputError(
-            f"{path}: a chat of version {document.get('version')!r:.20}; this ossia reads version "
-            f"{_VERSION}"
+            f"{path}: a chat of version {document.get('version')!r:.20}; this ossia reads versions "
+            f"{_PLAIN} and {_WITH_TOOLS}"
         )
     return document
 
@@ -172,12 +180,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return values
 
 
-def _to_json(message: User | Assistant) -> dict[str, str]:
+def _to_json(message: User | Assistant | ToolResult) -> dict[str, str | None]:
     match message:
-        case User():
-            return {"role": Role.USER, "text": message.text}
-        case Assistant():
-            return {"role": Role.ASSISTANT, "channel": message.channel, "text": message.text}
+        case User(text):
+            return {"role": Role.USER, "text": text}
+        case ToolResult(name, text, channel):
+            return {"role": Role.TOOL, "channel": channel, "text": text, "name": name}
+        case Assistant(text, channel, recipient, content_type):
+            said = {"role": Role.ASSISTANT, "channel": channel, "text": text}
+            return said | (
+                {"recipient": recipient, "content_type": content_type} if recipient else {}
+            )
 
 
 def _from_json(document: dict[str, Any]) -> Transcript:
@@ -195,16 +208,26 @@ def _from_json(document: dict[str, Any]) -> Transcript:
     )
 
 
-def _message(value: Any) -> User | Assistant:
+def _message(value: Any) -> User | Assistant | ToolResult:
     role = value.get("role") if isinstance(value, dict) else None
     match role:
         case Role.USER:
             _expect_keys("a message", value, {"role", "text"})
             return User(_text("text", value["text"]))
+        case Role.TOOL:
+            _expect_keys("a result", value, {"role", "channel", "text", "name"})
+            name = _text("name", value["name"])
+            return ToolResult(name, _text("text", value["text"]), Channel(value["channel"]))
+        case Role.ASSISTANT if "recipient" in value:
+            _expect_keys("a call", value, {"role", "channel", "text", "recipient", "content_type"})
+            recipient, kind = _text("recipient", value["recipient"]), value["content_type"]
+            kind = None if kind is None else _text("content_type", kind)
+            text, channel = _text("text", value["text"]), Channel(value["channel"])
+            return Assistant(text, channel, recipient, kind)
         case Role.ASSISTANT:
             _expect_keys("a message", value, {"role", "channel", "text"})
             return Assistant(_text("text", value["text"]), Channel(value["channel"]))
-    raise ValueError(f"a message's role is {role!r:.40}; expected user or assistant")
+    raise ValueError(f"a message's role is {role!r:.40}; expected user, assistant or tool")
 
 
 def _settings(values: Any) -> Settings:

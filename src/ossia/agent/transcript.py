@@ -14,8 +14,8 @@ from ossia.harmony import (
     Developer,
     Effort,
     Message,
-    ParsedMessage,
     System,
+    ToolResult,
     User,
 )
 
@@ -25,13 +25,13 @@ class Transcript:
     """A conversation at one point; each change makes the next.
 
     Attributes:
-        messages: what the user and the model said, in order.
+        messages: what the user, the model and its tools said, in order.
         effort: how long the model is to reason from now on.
         instructions: the developer message: what other formats call the system prompt.
         settings: how answers are made.
     """
 
-    messages: tuple[User | Assistant, ...] = ()
+    messages: tuple[User | Assistant | ToolResult, ...] = ()
     effort: Effort = Effort.MEDIUM
     instructions: str | None = None
     settings: Settings = field(default_factory=Settings)
@@ -48,9 +48,9 @@ class Transcript:
             head.append(Developer(self.instructions))
         return (*head, *self.messages, User(question))
 
-    def answered(self, question: str, said: Iterable[ParsedMessage]) -> "Transcript":
-        """The conversation after an answer. Calls of tools, of which there are none, are left."""
-        answer = (Assistant(m.text, m.channel) for m in said if m.recipient is None)
+    def answered(self, question: str, said: Iterable[Message]) -> "Transcript":
+        """The conversation after an answer, whatever calls of tools were made for it."""
+        answer = (each for each in said if isinstance(each, Assistant | ToolResult))
         return replace(self, messages=(*self.messages, User(question), *answer))
 
     def stopped(self, question: str, seen: str) -> "Transcript":

@@ -3,15 +3,29 @@
 Knows how an answer ends, Ctrl-C included; does not know whether others follow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
+from ossia.agent import AgentEvent
 from ossia.chat import ChatModel, Citation, Done, Failed, Settings, Text
 from ossia.cli.display import Display
+from ossia.cli.equipped import Equipped
+from ossia.cli.happenings import sources
 from ossia.cli.printer import Printer
 from ossia.cli.terminal import notices
-from ossia.harmony import Message
+from ossia.harmony import Assistant, Message
+from ossia.tools import Page
+
+
+class Answerer(Protocol):
+    """Whoever answers: a model, or one with tools."""
+
+    def respond(
+        self, messages: Sequence[Message], settings: Settings | None = None
+    ) -> Generator[AgentEvent, None, None]:
+        """The events of an answer; ``Done`` or ``Failed`` comes last."""
 
 
 @dataclass(frozen=True)
@@ -21,14 +35,18 @@ class Outcome:
     Attributes:
         seen: what was said to the user, without reasoning.
         end: Done or Failed, or None when Ctrl-C stopped it.
+        said: what the conversation grew by, calls of tools and their results included.
+        pages: what tools showed under each cursor.
     """
 
     seen: str
     end: Done | Failed | None
+    said: tuple[Message, ...] = ()
+    pages: Mapping[int, Page] = field(default_factory=dict)
 
 
 def ask(
-    model: ChatModel, messages: Sequence[Message], settings: Settings, printer: Printer
+    model: Answerer, messages: Sequence[Message], settings: Settings, printer: Printer
 ) -> Outcome:
     """Have a conversation answered. Ctrl-C stops the answer, and is no error."""
     seen: list[str] = []
@@ -45,7 +63,17 @@ def ask(
         pass  # an answer that was complete already is kept
     finally:
         printer.close()
-    return Outcome("".join(seen), end)
+    if isinstance(model, Equipped):
+        return Outcome("".join(seen), end, model.said, model.pages)
+    said = end.messages if isinstance(end, Done) else ()
+    answer = tuple(Assistant(each.text, each.channel) for each in said if each.recipient is None)
+    return Outcome("".join(seen), end, answer)
+
+
+def tell_sources(outcome: Outcome) -> None:
+    """What the answer cites, where a person reads it."""
+    if outcome.pages and notices().is_terminal and (cited := sources(outcome.seen, outcome.pages)):
+        notices().list(cited, dim=True)
 
 
 def tell_load(model: ChatModel) -> None:

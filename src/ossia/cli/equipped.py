@@ -26,7 +26,7 @@ class Equipped:
         self._worker = Worker(model, tools, policy)
 
     @property
-    def said(self) -> Sequence[Message]:
+    def said(self) -> tuple[Message, ...]:
         """What the conversation grew by in the last answer: calls and results too."""
         return tuple(self._worker.said)
 

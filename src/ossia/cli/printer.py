@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 from io import TextIOWrapper
 from typing import Protocol
 
-from ossia.chat import Citation, Event, Prefill, Reasoning, Text, ToolCall
+from ossia.agent import AgentEvent, Permission, Returned, Started
+from ossia.chat import Citation, Prefill, Reasoning, Text, ToolCall
 from ossia.cli.display import Display
+from ossia.cli.happenings import Happenings
 from ossia.cli.terminal import Screen, Status, WordWrap, notices, output, printable
 
 
 class Printer(Protocol):
     """Shows the events of one answer."""
 
-    def show(self, event: Event) -> None:
+    def show(self, event: AgentEvent) -> None:
         """Show one event."""
 
     def close(self) -> None:
@@ -33,7 +35,7 @@ class JsonPrinter:
             sys.stdout.reconfigure(encoding="utf-8")
         self._screen = output()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: AgentEvent) -> None:
         """Write the event's line."""
         self._screen.write(json.dumps(event.to_json(), ensure_ascii=False) + "\n")
 
@@ -55,8 +57,9 @@ class TextPrinter:
         self._section: _Section | None = None
         self._status = Status(notices())
         self._status.show("reading the prompt")
+        self._happenings = Happenings(self._aside)
 
-    def show(self, event: Event) -> None:
+    def show(self, event: AgentEvent) -> None:
         """Show one event."""
         match event:
             case Prefill(num_done, num_tokens):
@@ -69,6 +72,8 @@ class TextPrinter:
             case ToolCall(recipient, text):
                 name = f"call of {printable(recipient)}"
                 self._write_aside(_Section(self._aside, name, f"A {name}:", dim=True), text)
+            case Started() | Returned() | Permission():
+                self._happen(event)
 
     def close(self) -> None:
         """End the last line."""
@@ -76,6 +81,19 @@ class TextPrinter:
         if self._section is not None:
             self._section.close()
             self._section = None
+
+    def _happen(self, event: Started | Returned | Permission) -> None:
+        self.close()
+        self._has_aside = self._has_aside or self._is_aside_shown
+        match event:
+            case Started():
+                self._happenings.start(event)
+                self._status.show(f"{printable(event.action.tool)} is at work")
+            case Returned():
+                self._happenings.finish(event)
+                self._status.show("reading the result")
+            case Permission():
+                self._happenings.ask(event)
 
     def _write_aside(self, section: "_Section", text: str) -> None:
         if self._is_aside_shown:

@@ -1,6 +1,7 @@
 """``ossia run``: the flags, and whether it is one question or a talk."""
 
 import sys
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,11 +9,16 @@ import typer
 
 from ossia.base.errors import InputError, OssiaError
 from ossia.cli.choice import choose
+from ossia.cli.confirm import can_ask
 from ossia.cli.terminal import Status, notices, printable
+from ossia.cli.tools import Allow, Deny, Tools, UnsafePython, Venv, equipment, policy
 
 if TYPE_CHECKING:
-    from ossia.agent import Transcript
+    from collections.abc import Iterator
+
+    from ossia.agent import Equipment, Policy, Transcript
     from ossia.chat import ChatModel
+    from ossia.cli.ask import Answerer
     from ossia.cli.display import Display
 
 _MAX_INPUT_BYTES = 64 << 20
@@ -74,6 +80,15 @@ def run(
     backend: Annotated[
         str | None, typer.Option(metavar="NAME", help="What computes: cpu or reference.")
     ] = None,
+    tools: Tools = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="What the patch tool may change; default is here."),
+    ] = None,
+    venv: Venv = None,
+    allow: Allow = None,
+    deny: Deny = None,
+    unsafe_python: UnsafePython = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print events, a line of JSON each.")
     ] = False,
@@ -88,12 +103,17 @@ def run(
     terminal; into a pipe or a file goes the answer alone. A persona brings instructions, effort
     and sampling of its own; what is given here wins.
 
+    With --tools the model may search indexed documents and the web (browser), run code in a sandbox
+    (python) and change files of a folder (patch). You are asked before it leaves this computer or
+    changes anything; where nobody can be asked, only what --allow names is done.
+
     \b
     Examples:
       ossia run nano "What is 27 + 58?"
       ossia run nano --effort low
       ossia run nano --temperature 0 --json "What is 3 * 41?"
       cat notes.txt | ossia run ~/models/gpt-oss-20b "Say this in one line"
+      ossia run gpt-oss:20b --tools browser,python "What is 2**100 in words?"
       ossia run pirate                      (a persona; see ossia create)
       ossia run nano -- "-3 + 5?"           (a prompt that begins with a dash)
     """  # noqa: D301 - the \b tells typer to keep the lines as they are
@@ -114,14 +134,29 @@ def run(
     question = _question(prompt or [])
     if question is None and (json or not sys.stdout.isatty()):
         raise InputError("a talk needs a terminal; give a prompt: ossia run MODEL PROMPT")
+    laid_open = equipment(tools, venv, is_unsafe=unsafe_python, folder=folder)
+    rules = policy(allow, deny, is_alone=json or not can_ask())
     loaded = _load(model, backend, context, is_json=json)
-    if question is None:
-        from ossia.cli.talk import Talk
+    with _equipped(loaded, laid_open, rules) as answerer:
+        if question is None:
+            from ossia.cli.talk import Talk
 
-        called = printable(Path(model).name or model)
-        Talk(loaded, called, transcript, display).run()
-    else:
-        _answer_once(loaded, transcript, question, display, is_json=json)
+            called = printable(Path(model).name or model)
+            Talk(loaded, answerer, called, transcript, display).run()
+        else:
+            _answer_once(loaded, answerer, transcript, question, display, is_json=json)
+
+
+@contextmanager
+def _equipped(model: "ChatModel", laid_open: "Equipment", rules: "Policy") -> "Iterator[Answerer]":
+    """The model with the tools that were laid open, if any were."""
+    if not laid_open.names:
+        yield model
+        return
+    from ossia.cli.equipped import Equipped
+
+    with closing(Equipped(model, laid_open, rules)) as equipped:
+        yield equipped
 
 
 def _opening(
@@ -184,6 +219,7 @@ def _load(name: str, backend: str | None, context: int | None, *, is_json: bool)
 
 def _answer_once(
     model: "ChatModel",
+    answerer: "Answerer",
     transcript: "Transcript",
     question: str,
     display: "Display",
@@ -191,17 +227,19 @@ def _answer_once(
     is_json: bool,
 ) -> None:
     from ossia.chat import Failed
-    from ossia.cli.ask import ask, tell_done, tell_load
+    from ossia.cli.ask import ask, tell_done, tell_load, tell_sources
     from ossia.cli.printer import JsonPrinter, TextPrinter
 
     if display.is_verbose:
         tell_load(model)
     printer = JsonPrinter() if is_json else TextPrinter(display)
-    outcome = ask(model, transcript.asking(question), transcript.settings, printer)
+    outcome = ask(answerer, transcript.asking(question), transcript.settings, printer)
     match outcome.end:
         case None:
             raise KeyboardInterrupt
         case Failed(error):
             raise error
         case done:
+            if not is_json:
+                tell_sources(outcome)
             tell_done(done, display)

@@ -1,6 +1,5 @@
 """``ossia serve``: models behind the addresses that clients know."""
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -117,6 +116,8 @@ def _laid_open(laid_open: "Equipment") -> "Equipment":
     if "patch" in laid_open.names:
         raise InputError("the patch tool is not for servers; use it in ossia run --tools patch")
     if laid_open.names:
+        import asyncio
+
         notices().list(asyncio.run(laid_open.check()), dim=True)
     return laid_open
 

@@ -9,7 +9,7 @@ from ossia.agent import Transcript
 from ossia.base.errors import OssiaError
 from ossia.chat import ChatModel, Done, Failed
 from ossia.cli import slash
-from ossia.cli.ask import ask, tell_done, tell_load
+from ossia.cli.ask import Answerer, ask, tell_done, tell_load, tell_sources
 from ossia.cli.display import Display
 from ossia.cli.editor import line_reader
 from ossia.cli.failures import complain
@@ -23,12 +23,14 @@ class Talk:
 
     Attributes:
         model: stays the same.
+        answerer: the model, with tools where it has some.
         called: what the user calls it.
         transcript: the conversation so far, with its settings.
         display: what of answers is shown.
     """
 
     model: ChatModel
+    answerer: Answerer
     called: str
     transcript: Transcript
     display: Display
@@ -68,10 +70,11 @@ class Talk:
 
     def _answer(self, question: str) -> None:
         messages = self.transcript.asking(question)
-        outcome = ask(self.model, messages, self.transcript.settings, TextPrinter(self.display))
+        outcome = ask(self.answerer, messages, self.transcript.settings, TextPrinter(self.display))
         match outcome.end:
             case Done() as done:
-                self.transcript = self.transcript.answered(question, done.messages)
+                self.transcript = self.transcript.answered(question, outcome.said)
+                tell_sources(outcome)
                 tell_done(done, self.display)
             case Failed() as failed:
                 complain(failed.message)
