@@ -16,7 +16,7 @@ from typing import Any
 from ossia.agent.budget import Budget, Limits, Model
 from ossia.agent.policy import CAREFUL, Policy, Rule, Verdict
 from ossia.base.errors import OssiaError
-from ossia.chat import Demands, Done, Event, Failed, Reason, Settings, Terms
+from ossia.chat import Citation, Demands, Done, Event, Failed, Reason, Settings, Terms
 from ossia.harmony import (
     Assistant,
     Developer,
@@ -32,6 +32,9 @@ from ossia.tools import Action, Call, Page, Result, Tool
 
 MAX_RESULT = 100_000
 """Characters of a result that the model is shown: about a fifth of its context."""
+
+MAX_QUOTE = 150
+"""Characters of a page that go with a citation of it."""
 
 _log = logging.getLogger("ossia.agent")
 
@@ -150,7 +153,7 @@ class Worker:
                     if isinstance(event, Done | Failed):
                         ending = event
                     else:
-                        yield event
+                        yield self._resolved(event) if isinstance(event, Citation) else event
             if not isinstance(ending, Done):
                 if ending is not None:
                     yield ending
@@ -169,6 +172,17 @@ class Worker:
             if len(own) < len(calls):  # who brought the function gives its result, and asks again
                 yield budget.total(ending)
                 return
+
+    def _resolved(self, citation: Citation) -> Citation:
+        """A citation with the page that it names, if that was shown."""
+        if citation.cursor not in self.pages:
+            return citation
+        from ossia.tools.browser import citations  # whoever shows pages has loaded it
+
+        for found in citations(citation.text, self.pages):
+            quote = " ".join(" ".join(found.lines).split())[:MAX_QUOTE]
+            return replace(citation, url=found.url, title=found.title, quote=quote)
+        return citation
 
     def _names(self, messages: Sequence[Message]) -> ToolNames:
         own = (function.name for tool in self.tools for function in tool.functions)

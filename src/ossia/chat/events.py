@@ -77,6 +77,8 @@ class Citation:
         cursor: the number of the page that the browser tool showed.
         first_line, last_line: of that page.
         tokens: see ``Text``.
+        url, title: of the page, where whoever showed it tells; else empty.
+        quote: the start of those lines, likewise.
     """
 
     text: str
@@ -84,11 +86,15 @@ class Citation:
     first_line: int
     last_line: int
     tokens: tuple[ScoredToken, ...] = ()
+    url: str = ""
+    title: str = ""
+    quote: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The event as plain JSON types."""
         lines = {"first_line": self.first_line, "last_line": self.last_line}
-        return {"type": "citation", "text": self.text, "cursor": self.cursor, **lines}
+        page = {"url": self.url, "title": self.title, "quote": self.quote} if self.url else {}
+        return {"type": "citation", "text": self.text, "cursor": self.cursor, **lines, **page}
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,14 @@ from ossia.harmony import Message
 
 @dataclass(frozen=True)
 class Asked:
-    """All that ``ChatModel.arespond`` needs for one answer."""
+    """All that ``ChatModel.arespond`` needs for one answer.
+
+    Attributes:
+        served: names of the server's tools that the model may use.
+    """
 
     messages: tuple[Message, ...]
     settings: Settings
     demands: Demands
     terms: Terms
+    served: tuple[str, ...] = ()

@@ -2,13 +2,24 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ossia.agent import PLAIN, Equipment, Transcript, Worker, opening, persona_named
-from ossia.chat import ChatModel, Demands, Event, Settings, Terms
-from ossia.harmony import Message
+from ossia.agent import (
+    PLAIN,
+    Equipment,
+    Permission,
+    Returned,
+    Started,
+    Transcript,
+    Worker,
+    opening,
+    persona_named,
+)
+from ossia.chat import ChatModel, Demands, Event, Settings, Terms, ToolCall
+from ossia.harmony import Developer, Message
+from ossia.harmony.messages import FUNCTIONS
 from ossia.server.asked import Asked
 from ossia.server.metrics import Metrics
 from ossia.server.models import Loaded
@@ -64,9 +75,34 @@ class ServerContext:
     toolsets: Toolsets = field(default_factory=lambda: Toolsets(Equipment()))
 
     def answer(self, model: ChatModel, asked: Asked) -> AsyncGenerator[Event, None]:
-        """A model's events, counted as they pass; closing the generator stops the answer."""
+        """A model's events, counted as they pass; closing the generator stops the answer.
+
+        Calls of the server's tools are made, and not among the events.
+        """
+        if asked.served:
+            return self._served(model, asked)
         events = model.arespond(asked.messages, asked.settings, asked.demands, asked.terms)
         return self.metrics.observed(self.models.name_of(model), events)
+
+    async def _served(self, model: ChatModel, asked: Asked) -> AsyncGenerator[Event, None]:
+        brought = {
+            f"{FUNCTIONS}.{function.name}"
+            for message in asked.messages
+            if isinstance(message, Developer)
+            for function in message.tools
+        }
+        with self.toolsets.taken("", ()) as toolset:
+            worker = self.worker(model, toolset, asked.served)
+            answer = worker.answer(asked.messages, asked.settings, asked.demands, asked.terms)
+            async with aclosing(answer) as events:
+                async for event in events:
+                    match event:
+                        case Permission() | Started() | Returned():
+                            pass
+                        case ToolCall(recipient) if recipient not in brought:
+                            pass
+                        case _:
+                            yield event
 
     def worker(self, model: ChatModel, toolset: Toolset, names: Iterable[str]) -> Worker:
         """A model with some of the server's tools; its answers are counted round by round.

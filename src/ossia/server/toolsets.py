@@ -6,6 +6,7 @@ Knows who a set belongs to and how long it waits; knows no dialect.
 """
 
 import asyncio
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,10 +21,36 @@ IDLE_SECONDS = 20 * 60.0
 MAX_SETS = 64
 """That exist at once; beyond, the one that waits longest is given up."""
 
+TYPES = {
+    "web_search": "browser",
+    "web_search_preview": "browser",
+    "code_interpreter": "python",
+    "code_execution": "python",
+}
+"""What clients call tools that a server may run, with the tool that each is; dates may follow."""
+
+_DATE = re.compile(r"_\d{4}_?\d{2}_?\d{2}$")
+
 ENABLED = ALONE.first(
     Rule(Verdict.ALLOW, "browser", Deed.FETCH), Rule(Verdict.ALLOW, "python", Deed.CALL)
 )
 """Whoever enabled a tool of the server let it do what it is for; nobody is there to be asked."""
+
+
+def tool_named(kind: str) -> str | None:
+    """The tool that a client means by a type, such as ``web_search_2025_08_26``; None of others."""
+    return TYPES.get(_DATE.sub("", kind))
+
+
+def left_out(kind: str, enabled: frozenset[str]) -> str | None:
+    """Why a tool of a type is not offered; None where it is, by the server itself."""
+    name = tool_named(kind)
+    if name is None:
+        return f"tools of type {kind!r:.40} are not offered to gpt-oss"
+    if name in enabled:
+        return None
+    what = f"its owner enables it with ossia serve --tools {name}"
+    return f"{kind!r:.40} is left out, for this server does not run it; {what}"
 
 
 @dataclass(eq=False)

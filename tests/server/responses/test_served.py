@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 from tests.agent.script import Script
-from tests.server.responses.scripted import (
+from tests.server.scripted import (
     ScriptedModels,
     browses,
     calls,

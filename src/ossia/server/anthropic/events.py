@@ -82,6 +82,8 @@ class MessageEvents:
                 if text:
                     yield from self._begin("text", {"type": "text", "text": ""})
                     yield self._delta({"type": "text_delta", "text": text})
+                if isinstance(event, Citation) and event.url:
+                    yield self._delta({"type": "citations_delta", "citation": _cited(event)})
             case ToolCall(recipient, text):
                 yield from self._call(recipient, text)
             case Done():
@@ -187,11 +189,24 @@ def whole(events: Iterable[_Wire]) -> _Wire:
 
 
 def _add(block: _Wire, delta: _Wire, parts: list[str]) -> None:
+    if "citation" in delta:
+        block["citations"] = [*(block.get("citations") or ()), delta["citation"]]
     for key in ("text", "thinking", "signature"):
         if key in delta:
             block[key] += delta[key]
     if "partial_json" in delta:
         parts.append(delta["partial_json"])
+
+
+def _cited(citation: Citation) -> _Wire:
+    """Where a block has something from; the text itself has the mark, which names the lines."""
+    return {
+        "type": "web_search_result_location",
+        "url": citation.url,
+        "title": citation.title,
+        "cited_text": citation.quote,
+        "encrypted_index": f"{citation.cursor}:{citation.first_line}-{citation.last_line}",
+    }
 
 
 def _read_input(block: _Wire, text: str) -> bool:

@@ -64,7 +64,8 @@ def _translated(
     context: ServerContext, request: schema.CountRequest, recall: Recall
 ) -> Translation:
     persona = context.persona(request.model)
-    return translate(request, today(), persona, recall)
+    enabled = context.toolsets.equipment.names
+    return translate(request, today(), persona, recall, enabled=enabled)
 
 
 async def _events(

@@ -18,6 +18,7 @@ from ossia.server.anthropic.signature import carried_thinking
 from ossia.server.asked import Asked
 from ossia.server.conversation import Conversation
 from ossia.server.recall import Recall
+from ossia.server.toolsets import left_out, tool_named
 
 _EFFORTS = {"xhigh": Effort.HIGH, "max": Effort.HIGH}
 """Words for more effort than the model knows."""
@@ -57,10 +58,12 @@ def translate(
     persona: Transcript,
     recall: Recall,
     client: str = "",
+    enabled: frozenset[str] = frozenset(),
 ) -> Translation:
     """What a request asks for.
 
     Args:
+        enabled: names of the tools that run on this server.
         today: the date that the model is told.
         persona: what the model's name stands for, where the request says nothing else.
         recall: the reasoning that led to calls, of clients that do not send it back.
@@ -96,8 +99,10 @@ def translate(
         _settings(request, persona.settings),
         _demands(request, names),
         _terms(request, client),
+        _served(request, enabled),
     )
-    return Translation(asked, names, _display(request.thinking), tuple(_warnings(request)))
+    warnings = tuple(_warnings(request, enabled))
+    return Translation(asked, names, _display(request.thinking), warnings)
 
 
 def _tell(conversation: Conversation, message: schema.Message, where: str, recall: Recall) -> None:
@@ -281,9 +286,17 @@ def _check_unique(specs: Sequence[schema.ToolSpec]) -> None:
         raise ConversationError(f"tools: {twice[0]!r:.60} is the name of two")
 
 
-def _warnings(request: schema.CountRequest) -> Iterator[str]:
+def _served(request: schema.CountRequest, enabled: frozenset[str]) -> tuple[str, ...]:
+    """The server's own tools that are asked for and enabled."""
+    own = [tool for tool in request.tools or () if tool.input_schema is None]
+    named = [tool_named(tool.type or "") for tool in own]
+    return tuple(name for name in dict.fromkeys(named) if name in enabled)
+
+
+def _warnings(request: schema.CountRequest, enabled: frozenset[str]) -> Iterator[str]:
     for index, tool in enumerate(request.tools or ()):
         if tool.input_schema is None:
             if tool.type in (None, "custom"):
                 raise ConversationError(f"tools[{index}].input_schema: expected a JSON Schema")
-            yield f"the tool {tool.name} was left out: the model does not know {tool.type}"
+            if (why := left_out(tool.type, enabled)) is not None:
+                yield f"tools[{index}]: {why}"

@@ -117,6 +117,7 @@ class Choice:
         self._has_logprobs = has_logprobs
         self._reasoning: list[str] = []
         self._content: list[str] = []
+        self._annotations: list[_Json] = []
         self._tokens: list[_Json] = []
         self._calls: list[_Call] = []
         self._finish_reason: str | None = None
@@ -134,8 +135,9 @@ class Choice:
                 self._reasoning.append(text)
                 return self._piece({"reasoning": text, "reasoning_content": text})
             case Text(text) | Citation(text):
+                told = self._cite(event) if isinstance(event, Citation) and event.url else {}
                 self._content.append(text)
-                return self._piece({"content": text}, event.tokens)
+                return self._piece({"content": text, **told}, event.tokens)
             case ToolCall(recipient, text):
                 return self._piece({"tool_calls": [self._call(recipient, text)]})
             case Done():
@@ -156,6 +158,8 @@ class Choice:
         }
         if reasoning := "".join(self._reasoning):
             message |= {"reasoning": reasoning, "reasoning_content": reasoning}
+        if self._annotations:
+            message["annotations"] = self._annotations
         if self._calls:
             message["tool_calls"] = [call.to_json() for call in self._calls]
         return {
@@ -165,6 +169,18 @@ class Choice:
             "finish_reason": self._finish_reason,
             "ossia": self._ossia,
         }
+
+    def _cite(self, citation: Citation) -> _Json:
+        """The annotation of a citation, whose text comes behind what was said so far."""
+        start = sum(map(len, self._content))
+        told = {
+            "start_index": start,
+            "end_index": start + len(citation.text),
+            "url": citation.url,
+            "title": citation.title,
+        }
+        self._annotations.append({"type": "url_citation", "url_citation": told})
+        return {"annotations": self._annotations[-1:]}
 
     def _call(self, recipient: str, text: str) -> _Json:
         """A piece of a call; a call's first piece is empty, and no other is."""

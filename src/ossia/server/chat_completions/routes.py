@@ -88,7 +88,8 @@ def routes(context: ServerContext) -> list[Route]:
     def start(document: Any, client: str) -> _Job:
         request = validated(ChatCompletionRequest, document)
         persona = context.persona(request.model)
-        translated = translate(request, today(), persona, recall, client)
+        enabled = context.toolsets.equipment.names
+        translated = translate(request, today(), persona, recall, client, enabled)
         head = Head(request.model, f"ossia-{VERSION}", translated.warnings)
         choices = tuple(
             Choice(index, translated.names, has_logprobs=bool(request.logprobs))

@@ -85,6 +85,7 @@ class ChatCompletionRequest(SamplingFields):
     tools: list[Tool] | None = None
     tool_choice: Any = None
     parallel_tool_calls: bool | None = None
+    web_search_options: dict[str, Any] | None = None
     response_format: ResponseFormat | None = None
     modalities: list[str] | None = None
     functions: Any = None

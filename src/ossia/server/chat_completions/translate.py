@@ -22,6 +22,7 @@ from ossia.server.chat_completions.schema import (
 )
 from ossia.server.conversation import Conversation
 from ossia.server.recall import Recall
+from ossia.server.toolsets import left_out, tool_named
 from ossia.server.validation import missing, wrong
 
 _TEXT_PARTS = ("text", "input_text", "output_text")
@@ -55,10 +56,12 @@ def translate(
     persona: Transcript,
     recall: Recall,
     client: str = "",
+    enabled: frozenset[str] = frozenset(),
 ) -> Translated:
     """All that a request asks for.
 
     Args:
+        enabled: names of the tools that run on this server.
         today: the date that the model is told.
         persona: what the model's name stands for, where the request says nothing else.
         client: whose request it is, where it does not say itself.
@@ -68,9 +71,10 @@ def translate(
         InputError: the same, found by a room below.
     """
     _refuse_other_media(request)
-    functions, warnings = _functions(request.tools or [])
+    functions, warnings = _functions(request.tools or [], enabled)
     names = ToolNames(function.name for function in functions)
-    choice, offered, more = _choice(request.tool_choice, functions, names)
+    served, unserved = _served(request, enabled)
+    choice, offered, more = _choice(request.tool_choice, functions, names, served)
     effort = request.reasoning_effort or persona.effort
     talk = Conversation(names)
     if persona.instructions is not None and not any(map(_is_instruction, request.messages)):
@@ -90,8 +94,9 @@ def translate(
         reasoning_limit=0 if effort == "none" else None,
         stop=request.stops,
     )
-    asked = Asked(messages, _settings(request, persona.settings), demands, request.terms(client))
-    return Translated(asked, names, (*warnings, *more))
+    settings, terms = _settings(request, persona.settings), request.terms(client)
+    asked = Asked(messages, settings, demands, terms, served)
+    return Translated(asked, names, (*warnings, *unserved, *more))
 
 
 def _refuse_other_media(request: ChatCompletionRequest) -> None:
@@ -104,14 +109,28 @@ def _refuse_other_media(request: ChatCompletionRequest) -> None:
 # ------------------------------------------------------------------ tools
 
 
-def _functions(tools: list[Tool]) -> tuple[list[FunctionTool], list[str]]:
-    """The functions among the tools, and a warning for each tool that is none."""
+def _served(
+    request: ChatCompletionRequest, enabled: frozenset[str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """The server's own tools that are asked for, and a warning where they are not enabled."""
+    named = [tool_named(tool.type) for tool in request.tools or ()]
+    warnings: list[str] = []
+    if request.web_search_options is not None:
+        named.append("browser")
+        if (why := left_out("web_search", enabled)) is not None:
+            warnings.append(f"web_search_options: {why}")
+    return tuple(name for name in dict.fromkeys(named) if name in enabled), warnings
+
+
+def _functions(tools: list[Tool], enabled: frozenset[str]) -> tuple[list[FunctionTool], list[str]]:
+    """The functions among the tools, and a warning for each tool that nobody runs."""
     functions: dict[str, FunctionTool] = {}
     warnings: list[str] = []
     for index, tool in enumerate(tools):
         where = f"tools[{index}]"
         if tool.type != "function":
-            warnings.append(f"{where}: tools of type {tool.type!r:.40} are not offered to gpt-oss")
+            if (why := left_out(tool.type, enabled)) is not None:
+                warnings.append(f"{where}: {why}")
         elif tool.function is None:
             raise missing(f"{where}.function")
         elif tool.function.name in functions:
@@ -122,14 +141,15 @@ def _functions(tools: list[Tool]) -> tuple[list[FunctionTool], list[str]]:
 
 
 def _choice(
-    choice: Any, functions: list[FunctionTool], names: ToolNames
+    choice: Any, functions: list[FunctionTool], names: ToolNames, served: tuple[str, ...]
 ) -> tuple[ToolChoice | NamedTool, list[FunctionTool], list[str]]:
     """Whom the model may call: the choice, the functions that are offered for it, warnings."""
     match choice:
         case None:
             return ToolChoice.AUTO, functions, []
         case "none" | "auto" | "required":
-            _need_functions(choice, functions)
+            if not served:
+                _need_functions(choice, functions)
             return ToolChoice(choice), functions, []
         case {"type": "function", "function": {"name": str(name)}}:
             _need_known(name, functions)

@@ -6,7 +6,6 @@ OpenAI's machines or in a form that gpt-oss was not trained with; they are left 
 Source: OpenAI's API reference, the tools of a response.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,22 +14,14 @@ from ossia.base.errors import InputError
 from ossia.chat import NamedTool, ToolChoice
 from ossia.chat.schema import check_schema
 from ossia.harmony import Tool, ToolNames
+from ossia.server.toolsets import left_out, tool_named
 from ossia.server.validation import missing, wrong
 
 Json = dict[str, Any]
 
 
-SERVED = {
-    "web_search": "browser",
-    "web_search_preview": "browser",
-    "code_interpreter": "python",
-}
-"""Types of tools that a server may run itself, with the tool that each is; dates may follow."""
-
 _FIRST = {"browser": "browser.search", "python": "python"}
 """Whom a model calls that must use a tool."""
-
-_DATE = re.compile(r"_\d{4}_\d{2}_\d{2}$")
 
 
 @dataclass(frozen=True)
@@ -127,11 +118,10 @@ def toolbox(tools: list[Json], enabled: frozenset[str] = frozenset()) -> Toolbox
         if kind != "function":
             if not isinstance(kind, str):
                 raise missing(f"{where}.type") if kind is None else _expected(where, "type", "text")
-            own = SERVED.get(_DATE.sub("", kind))
-            if own in enabled:
+            if (why := left_out(kind, enabled)) is not None:
+                warnings.append(f"{where}: {why}")
+            elif (own := tool_named(kind)) is not None:
                 served.setdefault(own, tool)
-            else:
-                warnings.append(_left_out(where, kind, own))
             continue
         function = _function(tool, namespace, where)
         if function.whole_name in functions:
@@ -188,13 +178,6 @@ def choice_of(told: Any, box: Toolbox, *, has_tools: bool) -> Choice:
             warning = f"tool_choice: tools of type {kind!r:.40} are not offered to gpt-oss"
             return Choice(warnings=(warning,))
     raise wrong("tool_choice", f"expected none, auto, required or one function; found {told!r:.80}")
-
-
-def _left_out(where: str, kind: str, own: str | None) -> str:
-    if own is None:
-        return f"{where}: tools of type {kind!r:.40} are not offered to gpt-oss"
-    what = f"its owner enables it with ossia serve --tools {own}"
-    return f"{where}: {kind!r:.40} is left out, for this server does not run it; {what}"
 
 
 def _container(tool: Json, warnings: list[str]) -> str | None:
@@ -277,7 +260,7 @@ def _known(name: str, namespace: Any, box: Toolbox) -> str:
 
 def _served(kind: str, box: Toolbox) -> str | None:
     """The tool of the server that a type means, where it is offered."""
-    name = SERVED.get(_DATE.sub("", kind))
+    name = tool_named(kind)
     return name if name in box.served else None
 
 

@@ -12,9 +12,9 @@ from tests.agent.script import Script
 
 from ossia.agent import Equipment
 from ossia.chat import ChatModel
+from ossia.server.app import DIALECTS
 from ossia.server.context import ServerContext
 from ossia.server.models import LocalModels
-from ossia.server.responses import routes as responses
 from ossia.server.toolsets import Toolsets
 
 THINKS = "<|channel|>analysis<|message|>Let me see.<|end|><|start|>assistant"
@@ -67,7 +67,8 @@ def scripted_server(nano: ChatModel, equipment: Equipment) -> Iterator[tuple[str
         await context.toolsets.aclose()
         await models.aclose(5)
 
-    app = Starlette(routes=responses.routes(context), lifespan=lifespan)
+    routes = [route for dialect in DIALECTS for route in dialect.routes(context)]
+    app = Starlette(routes=routes, lifespan=lifespan)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
