@@ -1,20 +1,24 @@
 """Databases of older versions, of newer ones, and files that are none."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ossia.base.database import migrate
 from ossia.base.errors import InputError, ResourceError
 from ossia.server.responses.items import words_of
 from ossia.server.store import Store
 from ossia.server.store.database import NAME
-from ossia.server.store.migrations import MIGRATIONS, VERSION, migrate
+from ossia.server.store.migrations import PLAN
+
+VERSION = PLAN.version
 
 
 def test_an_old_database_is_brought_up_to_date(tmp_path: Path) -> None:
     old = sqlite3.connect(tmp_path / NAME, isolation_level=None)
-    migrate(old, upto=1)
+    migrate(old, PLAN, upto=1)
     assert old.execute("PRAGMA user_version").fetchone() == (1,)
     old.execute(
         "INSERT INTO items (place, owner, position, id, body, words) VALUES "
@@ -29,14 +33,11 @@ def test_an_old_database_is_brought_up_to_date(tmp_path: Path) -> None:
     assert new.execute("PRAGMA user_version").fetchone() == (VERSION,)
 
 
-def test_a_step_that_fails_leaves_the_version_before(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    steps = (*MIGRATIONS, ("CREATE TABLE more (a)", "CREATE TABLE items (a)"))
-    monkeypatch.setattr("ossia.server.store.migrations.MIGRATIONS", steps)
+def test_a_step_that_fails_leaves_the_version_before(tmp_path: Path) -> None:
+    steps = (*PLAN.steps, ("CREATE TABLE more (a)", "CREATE TABLE items (a)"))
     rows = sqlite3.connect(tmp_path / NAME, isolation_level=None)
     with pytest.raises(sqlite3.OperationalError, match="already exists"):
-        migrate(rows, upto=VERSION + 1)
+        migrate(rows, replace(PLAN, steps=steps))
     assert rows.execute("PRAGMA user_version").fetchone() == (VERSION,)
     assert rows.execute("SELECT name FROM sqlite_schema WHERE name = 'more'").fetchall() == []
 

@@ -1,24 +1,19 @@
-"""The file: opened for its owner alone, locked, and kept within its limits.
+"""The file of responses: which processes write into it, and how much of it is kept.
 
-Knows SQLite; does not know what the rows say.
+Knows locks and limits; what a SQLite file is knows ``base.database``.
 """
 
 import fcntl
 import os
 import secrets
-import sqlite3
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from ossia.base.errors import InputError, OssiaError, ResourceError
-from ossia.server.store.migrations import migrate
+from ossia.base import database
+from ossia.base.errors import ResourceError
+from ossia.server.store.migrations import PLAN
 
 NAME = "responses.sqlite3"
-WAIT_SECONDS = 10.0
-"""How long one process waits while another writes."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +29,8 @@ class Limits:
     max_bytes: int = 4 << 30
 
 
-class Database:
-    """One connection that any thread may use, one at a time.
-
-    What was committed survives the end of the process, however it ends.
+class Database(database.Database):
+    """The file, and this process among those that write into it.
 
     Args:
         folder: None keeps everything in memory.
@@ -47,66 +40,13 @@ class Database:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._turn = threading.RLock()
         self.process = Processes(folder)
-        with _told(folder):
-            path = ":memory:" if folder is None else _private_file(folder / NAME)
-            self._connection = sqlite3.connect(
-                path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False
-            )
-            for pragma in (
-                "auto_vacuum = INCREMENTAL",  # before there are tables
-                "journal_mode = WAL",
-                "synchronous = NORMAL",
-                "secure_delete = ON",  # what is deleted is overwritten; see ``search.compact``
-                "foreign_keys = ON",
-            ):
-                self._connection.execute(f"PRAGMA {pragma}")
-            migrate(self._connection)
         self.folder = folder
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Several questions, answered at one point in time."""
-        with self._turn, _told(self.folder):
-            self._connection.execute("BEGIN")
-            try:
-                yield self._connection
-            finally:
-                self._connection.execute("ROLLBACK")
-
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """Several changes, all or none."""
-        with self._turn, _told(self.folder):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-    def num_bytes(self) -> int:
-        """Of the file, without what is free in it."""
-        with self.reading() as rows:
-            [(pages, free, size)] = rows.execute(
-                "SELECT page_count, freelist_count, page_size "
-                "FROM pragma_page_count, pragma_freelist_count, pragma_page_size"
-            )
-            return int((pages - free) * size)
-
-    def shrink(self) -> None:
-        """Gives free pages back to the disk."""
-        with self._turn, _told(self.folder):
-            # As a script, for it is one step a page, and ``execute`` does only the first.
-            self._connection.executescript("PRAGMA incremental_vacuum")
+        super().__init__(None if folder is None else folder / NAME, PLAN)
 
     def close(self) -> None:
         """Ends it."""
-        with self._turn:
-            self._connection.close()
+        super().close()
         self.process.close()
 
 
@@ -121,10 +61,13 @@ class Processes:
         self._folder = folder
         self._held: int | None = None
         if folder is not None:
-            with _told(folder):
+            try:
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._held = os.open(self._path(self.own), os.O_CREAT | os.O_RDWR, 0o600)
                 fcntl.flock(self._held, fcntl.LOCK_EX)
+            except OSError as error:
+                what = f"the store of {PLAN.what} cannot be used: {error.strerror or error}"
+                raise ResourceError(f"{folder}: {what}") from error
 
     def is_alive(self, process: str) -> bool:
         """Whether a process still runs; the file of one that does not is removed."""
@@ -152,32 +95,3 @@ class Processes:
 
     def _path(self, process: str) -> Path:
         return (self._folder or Path()) / f"{process}.lock"
-
-
-def _private_file(path: Path) -> Path:
-    """A file that only its owner may read; SQLite gives its companions the same mode."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    path.chmod(0o600)
-    return path
-
-
-@contextmanager
-def _told(folder: Path | None) -> Iterator[None]:
-    """SQLite's troubles in words for whoever runs the server."""
-    try:
-        yield
-    except (sqlite3.Error, OSError) as error:
-        raise _trouble(error, folder) from error
-
-
-def _trouble(error: sqlite3.Error | OSError, folder: Path | None) -> OssiaError:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return InputError(f"{folder}: the store is damaged; move {NAME} away to begin a new one")
-    if code == sqlite3.SQLITE_FULL:
-        return ResourceError(f"{folder}: no room to keep responses; free some disk")
-    if code == sqlite3.SQLITE_BUSY:
-        return ResourceError(f"{folder}: another program holds the store; try again")
-    what = getattr(error, "strerror", None) or error
-    return ResourceError(f"{folder}: the store of responses cannot be used: {what}")

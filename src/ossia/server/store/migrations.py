@@ -1,14 +1,10 @@
-"""The tables, version by version. An older database is brought up to date step by step.
+"""The tables of responses and conversations, version by version."""
 
-A step that was ever released is never changed; what is to be different comes as a new one.
-"""
-
-import sqlite3
 from collections.abc import Sequence
 
-from ossia.base.errors import InputError
+from ossia.base.database import Plan
 
-MIGRATIONS: Sequence[Sequence[str]] = (
+_STEPS: Sequence[Sequence[str]] = (
     (  # 1: responses, conversations, and what was said in them
         """
         CREATE TABLE responses (
@@ -69,33 +65,4 @@ MIGRATIONS: Sequence[Sequence[str]] = (
     ),
 )
 
-VERSION = len(MIGRATIONS)
-
-
-def migrate(connection: sqlite3.Connection, upto: int = VERSION) -> None:
-    """Brings a database to a version, each step whole or not at all.
-
-    Raises:
-        InputError: it is of a version that this ossia does not know.
-    """
-    [(version,)] = connection.execute("PRAGMA user_version")
-    if version > VERSION:
-        raise InputError(
-            f"the store of responses has version {version}, and this ossia reads up to {VERSION}; "
-            "use the newer ossia that wrote it"
-        )
-    for number, steps in enumerate(MIGRATIONS[version:upto], start=version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            if connection.execute("PRAGMA user_version").fetchone() != (number - 1,):
-                connection.execute("ROLLBACK")  # another process was faster
-                return migrate(connection, upto)
-            for step in steps:
-                connection.execute(step)
-            connection.execute(f"PRAGMA user_version = {number}")
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
-    return None
+PLAN = Plan("responses", _STEPS)
