@@ -3,10 +3,20 @@
 import os
 
 
-def fits_memory(nbytes: int) -> bool:
-    """Whether so much may stay in the memory of this machine, or container: in 3/4 of it."""
+def total_memory() -> int:
+    """Bytes of this machine, or of its container."""
     machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return nbytes < min(machine, _container_limit() or machine) * 3 // 4
+    return min(machine, _container_limit() or machine)
+
+
+def memory_budget() -> int:
+    """Bytes that may stay in memory for long: 3/4 of it."""
+    return total_memory() * 3 // 4
+
+
+def fits_memory(nbytes: int) -> bool:
+    """Whether so much is within the budget."""
+    return nbytes < memory_budget()
 
 
 def available_memory() -> int:

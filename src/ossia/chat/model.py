@@ -88,6 +88,7 @@ class Terms:
         client: whose it is; clients that wait get equal shares.
         priority: higher ones go first.
         timeout: seconds after which the answer ends where it is; None is never.
+        name: what whoever looks into the engine knows it by.
 
     Raises:
         InputError: the timeout is not above 0.
@@ -96,6 +97,7 @@ class Terms:
     client: str = ""
     priority: int = 0
     timeout: float | None = None
+    name: str = ""
 
     def __post_init__(self) -> None:
         Request((0,), timeout=self.timeout)
@@ -237,6 +239,7 @@ class ChatModel:
             priority=terms.priority,
             timeout=terms.timeout,
             num_logprobs=settings.num_logprobs,
+            name=terms.name,
         )
 
     def _constraint(self, messages: Sequence[Message], demands: Demands) -> Constraint | None:

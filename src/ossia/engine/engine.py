@@ -75,18 +75,21 @@ class Engine:
         self._metrics = Metrics()
 
     @property
+    def under_way(self) -> tuple[Sequence, ...]:
+        """Sequences that have not ended: those that run, and behind them those that wait."""
+        return (*self._scheduler.running, *self._scheduler.waiting)
+
+    @property
     def has_work(self) -> bool:
         """Whether a step would do anything."""
-        under_way = (*self._scheduler.running, *self._scheduler.waiting)
-        is_wanted = any(not sequence.is_paused or sequence.finish for sequence in under_way)
+        is_wanted = any(not sequence.is_paused or sequence.finish for sequence in self.under_way)
         is_wanted = is_wanted or self._clock() > self.next_deadline
         return is_wanted or bool(self.cache.stored and self.cache.stored.has_unsaved)
 
     @property
     def next_deadline(self) -> float:
         """When the next request is over its time, by the engine's clock; infinity is never."""
-        under_way = (*self._scheduler.running, *self._scheduler.waiting)
-        return min((sequence.deadline for sequence in under_way), default=math.inf)
+        return min((sequence.deadline for sequence in self.under_way), default=math.inf)
 
     @property
     def num_running(self) -> int:
@@ -164,7 +167,7 @@ class Engine:
 
     def close(self) -> None:
         """Lets everything go; what was computed is kept where it survives."""
-        for sequence in (*self._scheduler.running, *self._scheduler.waiting):
+        for sequence in self.under_way:
             self.cancel(sequence)
         if self.cache.stored:
             self.cache.stored.close()
@@ -196,7 +199,7 @@ class Engine:
     def _schedule(self) -> list[Scheduled]:
         """Whose tokens are run in this step. Who is over its time is not among them."""
         now = self._clock()
-        for sequence in (*self._scheduler.running, *self._scheduler.waiting):
+        for sequence in self.under_way:
             if now > sequence.deadline and sequence.finish is None:
                 sequence.finish = Finish.DEADLINE
         scheduled = self._scheduler.schedule()
@@ -323,7 +326,7 @@ class Engine:
     def _finish(self) -> Made:
         """Lets the finished go."""
         made: Made = []
-        for sequence in (*self._scheduler.running, *self._scheduler.waiting):
+        for sequence in self.under_way:
             if sequence.finish is None:
                 continue
             self._remove(sequence, sequence.finish)

@@ -45,6 +45,7 @@ class Request:
         num_logprobs: likeliest tokens reported beside each token, 0 for its own only; None is off.
         score_prompt: report the log probability of every prompt token too, which computes the
             whole prompt anew.
+        name: what whoever looks into the engine knows it by.
 
     Raises:
         InputError: a value is out of its range.
@@ -61,6 +62,7 @@ class Request:
     timeout: float | None = None
     num_logprobs: int | None = None
     score_prompt: bool = False
+    name: str = ""
 
     def __post_init__(self) -> None:
         if self.max_tokens is not None and self.max_tokens < 1:

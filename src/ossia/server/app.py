@@ -25,6 +25,7 @@ from ossia.server.completions import routes as completions
 from ossia.server.context import ServerContext
 from ossia.server.errors import RequestError
 from ossia.server.guard import Guard, Guarding
+from ossia.server.house.routes import house_routes
 from ossia.server.model_list import routes as model_list
 from ossia.server.models import LocalModels
 from ossia.server.ollama import routes as ollama
@@ -81,6 +82,7 @@ def build_app(
             Route("/", _greet, methods=["GET", "HEAD"]),
             Route("/health", _health),
             *owner_routes(context, models),
+            *house_routes(context, models),
             *(route for dialect in DIALECTS for route in dialect.routes(context)),
         ],
         middleware=[Middleware(Guard, guarding)],

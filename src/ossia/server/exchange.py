@@ -59,16 +59,25 @@ class Form:
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def handled(form: Form, handle: Callable[[Request, Any], Awaitable[Response]]) -> Endpoint:
-    """A route's function: takes the JSON of a body, and refuses in the dialect's form."""
+def answered(form: Form, handle: Callable[[Request], Awaitable[Response]]) -> Endpoint:
+    """A route's function: refuses in the dialect's form."""
 
     async def endpoint(request: Request) -> Response:
         try:
-            return await handle(request, await read_json(request))
+            return await handle(request)
         except (RequestError, OssiaError) as error:
             return form.refusal(error)
 
     return endpoint
+
+
+def handled(form: Form, handle: Callable[[Request, Any], Awaitable[Response]]) -> Endpoint:
+    """The same for a request with a body, whose JSON it takes."""
+
+    async def with_document(request: Request) -> Response:
+        return await handle(request, await read_json(request))
+
+    return answered(form, with_document)
 
 
 async def streamed(request: Request, form: Form, pieces: AsyncGenerator[Wire, None]) -> Response:

@@ -29,7 +29,7 @@ LOOPBACK = frozenset(["localhost", "127.0.0.1", "::1"])
 OPEN_PATHS = frozenset(["/", "/health"])
 """What may be asked without a key."""
 
-_METHODS = b"GET, HEAD, POST, DELETE"
+_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
 
 _Pairs = list[tuple[bytes, bytes]]
 

@@ -177,6 +177,11 @@ class LocalModels:
             if entry.loading is not None
         ]
 
+    def packed(self, name: str) -> tuple[int, int]:
+        """Bytes of a model's weights that are packed, and of those to be, while it is loaded."""
+        entry = self._entries.get(self._path(name))
+        return (0, 0) if entry is None else (entry.num_packed, entry.num_to_pack)
+
     def in_memory(self) -> list[tuple[str, ChatModel]]:
         """The loaded models by name."""
         entries = self._entries.values()
@@ -209,6 +214,15 @@ class LocalModels:
         finally:
             entry.num_leases -= 1
             entry.last_used = time.monotonic()
+
+    def is_used(self, name: str) -> bool:
+        """Whether somebody has a lease of it.
+
+        Raises:
+            RequestError: there is none of that name.
+        """
+        entry = self._entries.get(self._path(name))
+        return entry is not None and entry.num_leases > 0
 
     async def unload(self, name: str) -> bool:
         """Lets a model go that nobody uses; False where somebody does, or it is not loaded."""
@@ -249,7 +263,8 @@ class LocalModels:
         try:
             found = hub.find(meant or name)
         except InputError as error:
-            raise _unknown(name, str(error)) from None
+            told = str(error).removeprefix(f"no model {(meant or name)!r:.200}: ")
+            raise _unknown(name, told) from None
         if meant is None and found.place is hub.Place.DISK and found.own is None:
             raise _unknown(name, "it is a file here and has no name; see ossia import")
         return found.path

@@ -5,14 +5,28 @@ still, for there are proxies and clients that give up on a silent line.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
+from typing import TypeVar
 
+from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
+T = TypeVar("T")
+
 PAUSE = 15.0
 """Seconds of silence after which the client is told that it goes on."""
+
+
+async def threaded(steps: Iterator[T]) -> AsyncGenerator[T, None]:
+    """Steps of something that takes a while, made on a thread; closing this closes them there."""
+    try:
+        async for step in iterate_in_threadpool(steps):
+            yield step
+    finally:
+        if close := getattr(steps, "close", None):
+            await run_in_threadpool(close)
 
 
 class LiveResponse(StreamingResponse):

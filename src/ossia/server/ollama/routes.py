@@ -11,7 +11,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -32,6 +32,7 @@ from ossia.server.ollama.events import Lines, bare, whole
 from ossia.server.ollama.raw import RawLines, translate_raw
 from ossia.server.ollama.translate import Translation, translate_chat, translate_generate
 from ossia.server.recall import Recall
+from ossia.server.streaming import threaded
 from ossia.server.validation import validated
 
 VERSION = "0.13.4"
@@ -282,15 +283,6 @@ def _called(name: str) -> Wire:
 
 async def _told(http: Request, steps: Iterator[Wire], stream: bool | None) -> Response:
     """Steps of something that takes a while, made on a thread."""
-
-    async def lines() -> AsyncGenerator[Wire, None]:
-        try:
-            async for step in iterate_in_threadpool(steps):
-                yield step
-        finally:
-            if close := getattr(steps, "close", None):
-                await run_in_threadpool(close)
-
     if stream is False:
-        return await collected(http, lines(), lambda told: list(told)[-1])
-    return await streamed(http, FORM, lines())
+        return await collected(http, threaded(steps), lambda told: list(told)[-1])
+    return await streamed(http, FORM, threaded(steps))

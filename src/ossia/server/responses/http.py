@@ -10,9 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ossia.base.errors import OssiaError
-from ossia.server.errors import RequestError
-from ossia.server.exchange import Endpoint, Fault, Form, Wire, compact, handled
+from ossia.server.exchange import Endpoint, Fault, Form, Wire, answered, compact, handled
 from ossia.server.openai_errors import error_body, error_of
 from ossia.server.responses.schema import PageQuery
 from ossia.server.store import Page
@@ -40,14 +38,7 @@ def with_body(handle: Callable[[Request, Any], Awaitable[Response]]) -> Endpoint
 
 def without_body(handle: Callable[[Request], Awaitable[Response]]) -> Endpoint:
     """A route's function whose request says all in its address."""
-
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await handle(request)
-        except (RequestError, OssiaError) as error:
-            return FORM.refusal(error)
-
-    return endpoint
+    return answered(FORM, handle)
 
 
 def query_of(kind: type[Query], request: Request) -> Query:

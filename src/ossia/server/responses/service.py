@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from ossia.agent.loop import equipped
@@ -58,6 +59,7 @@ class Responses:
         response = new_response(
             request, new_id("resp"), time.time(), persona.settings, list(prompt.warnings)
         )
+        asked = replace(asked, terms=replace(asked.terms, name=response["id"]))
         order = Order(owner, request, inputs, prompt, asked)
         making = Making(self._context, self._memory, order, response)
         if request.background:

@@ -1,0 +1,1 @@
+"""ossia's own routes, under ``/ossia/``: what its page and its owner ask and no dialect has."""
