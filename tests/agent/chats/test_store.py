@@ -216,14 +216,13 @@ for number in range(1000):
     parent = chats.add("me", chat.id, parent, "user", said(str(number))).id
     print(number, flush=True)
 """
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", code], cwd=Path(__file__).parents[3], stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    for _ in range(20):
-        last = int(process.stdout.readline())
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    ) as process:
+        assert process.stdout is not None
+        for _ in range(20):
+            last = int(process.stdout.readline())
+        process.send_signal(signal.SIGKILL)
     chats = Chats(tmp_path / NAME)
     [head] = chats.heads(ME).heads
     assert head.num_nodes > last
