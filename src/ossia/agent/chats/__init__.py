@@ -6,6 +6,7 @@ OpenAI's Responses have them, so that a chat that began in one face goes on in a
 
 from ossia.agent.chats.chat import Chat, Head, Node, title_of, words_of
 from ossia.agent.chats.export import as_document, as_markdown, from_document
+from ossia.agent.chats.items import items_of, messages_of, told_of
 from ossia.agent.chats.store import Chats, HeadPage, open_chats
 
 __all__ = [
@@ -17,7 +18,10 @@ __all__ = [
     "as_document",
     "as_markdown",
     "from_document",
+    "items_of",
+    "messages_of",
     "open_chats",
     "title_of",
+    "told_of",
     "words_of",
 ]

@@ -160,6 +160,24 @@ class Chats:
             ]
         return HeadPage(heads[:limit], len(heads) > limit)
 
+    def full_id(self, owner: str, start: str) -> str:
+        """The id of the one chat whose id begins so, with or without ``chat_``.
+
+        Raises:
+            InputError: there is none, or more than one.
+        """
+        start = f"chat_{start.removeprefix('chat_')}"
+        with self._database.reading() as rows:
+            found = rows.execute(
+                "SELECT id FROM chats WHERE owner = ? AND substr(id, 1, ?) = ? LIMIT 2",
+                (owner, len(start), start),
+            ).fetchall()
+        if len(found) > 1:
+            raise InputError(f"several chats begin with {start!r:.40}; give more of the id")
+        if not found:
+            raise _missing(start)
+        return str(found[0][0])
+
     def chat(self, owner: str, chat_id: str) -> Chat:
         """A chat with all that was said.
 

@@ -12,8 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ossia.agent import Returned, Started
-from ossia.harmony import Assistant, Channel, ToolResult
-from ossia.server.responses.items import Item, new_id
+from ossia.server.responses.items import new_id
 from ossia.tools import Call, Result
 
 Json = dict[str, Any]
@@ -138,23 +137,6 @@ class CodeInterpreter(ServedCall):
             yield {"type": "response.code_interpreter_call_code.done", "code": code}
 
 
-def told_of(item: Item) -> tuple[Assistant, ToolResult] | None:
-    """What the model said and read in a call that was made before; None where that is not known."""
-    match item.get("ossia"):
-        case {"recipient": str(recipient), "call": str(call), "result": str(result), **more}:
-            kind = more.get("content_type")
-            channel = _channel(more.get("channel"))
-            said = Assistant(call, channel, recipient, kind if isinstance(kind, str) else "code")
-            return said, ToolResult(recipient, result, channel)
-    match item:
-        case {"type": "code_interpreter_call", "code": str(code), "outputs": list(outputs)}:
-            logs = [each.get("logs") for each in outputs if isinstance(each, dict)]
-            text = "\n".join(log for log in logs if isinstance(log, str))
-            said = Assistant(code, Channel.ANALYSIS, "python", "code")
-            return said, ToolResult("python", text, Channel.ANALYSIS)
-    return None
-
-
 def _told(event: Returned) -> Json:
     details = {name: value for name, value in event.result.details.items() if name != "kind"}
     return {
@@ -182,10 +164,6 @@ def _asked(call: Call) -> Json:
             return {"type": "find_in_page", "url": "", "pattern": str(told.get("pattern", ""))}
     url = told.get("id")
     return {"type": "open_page", "url": url if isinstance(url, str) else None}
-
-
-def _channel(told: Any) -> Channel:
-    return Channel.COMMENTARY if told == str(Channel.COMMENTARY) else Channel.ANALYSIS
 
 
 def _base64(data: bytes) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ossia.agent.chats import told_of
 from ossia.agent.transcript import Transcript
 from ossia.chat import Demands, Settings, Terms
 from ossia.harmony import Effort, Message, ResponseFormat
@@ -18,7 +19,6 @@ from ossia.server.recall import Recall
 from ossia.server.responses.items import Item, text_of
 from ossia.server.responses.schema import PromptRequest, ResponseRequest
 from ossia.server.responses.sealing import Seal
-from ossia.server.responses.served import told_of
 from ossia.server.responses.tools import Toolbox, choice_of, toolbox, whole_name
 from ossia.server.validation import missing, wrong
 
