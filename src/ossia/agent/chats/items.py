@@ -108,14 +108,15 @@ def _call(said: Assistant, recipient: str) -> Json:
 
 
 def _result(call: Json | None, text: str) -> Iterator[Json]:
-    """Puts a result to its call, or says it in an item of its own."""
-    match call:
-        case {"type": "function_call", "call_id": call_id}:
-            yield _item("function_call_output", call_id=call_id, output=text)
-        case {"type": kind}:
-            call["ossia"]["result"] = text
-            if kind == "code_interpreter_call":
-                call["outputs"] = [{"type": "logs", "logs": text}]
+    """Puts a result to its call, or says it in an item of its own; one of no call is left."""
+    if call is None:
+        return
+    if call["type"] == "function_call":
+        yield _item("function_call_output", call_id=call["call_id"], output=text)
+        return
+    call["ossia"]["result"] = text
+    if call["type"] == "code_interpreter_call":
+        call["outputs"] = [{"type": "logs", "logs": text}]
 
 
 def _item(kind: str, **fields: Any) -> Json:
