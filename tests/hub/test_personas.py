@@ -19,6 +19,7 @@ from ossia.hub.personas import (
     moved,
     path_of,
     personas,
+    put,
     read_persona,
     to_toml,
 )
@@ -135,3 +136,19 @@ except ResourceError as error:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "no room left" in done.stdout
     assert [path.name for path in (home / "names").iterdir()] == [".lock"]
+
+
+def test_a_name_can_be_put_again_with_its_tools() -> None:
+    name = OwnName("reader")
+    put(name, Persona("nano", system="Read.", tools=("browser", "python")))
+    assert find_persona(name) == Persona("nano", system="Read.", tools=("browser", "python"))
+    put(name, Persona("nano"))
+    assert find_persona(name) == Persona("nano")
+
+
+@pytest.mark.parametrize("tools", ['"browser"', "[1]", "{}"])
+def test_tools_are_a_list_of_names(tmp_path: Path, tools: str) -> None:
+    path = tmp_path / "reader.toml"
+    path.write_text(f'model = "nano"\ntools = {tools}\n')
+    with pytest.raises(InputError, match="tools is no list of names"):
+        read_persona(path)

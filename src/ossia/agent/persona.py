@@ -6,6 +6,7 @@ Knows what its words and numbers mean, and which are allowed; its file is hub's.
 from dataclasses import fields
 
 from ossia import hub
+from ossia.agent.equipment import NAMES
 from ossia.agent.transcript import Transcript
 from ossia.base.errors import InputError
 from ossia.chat import Settings
@@ -49,6 +50,8 @@ def opening(persona: Persona) -> Transcript:
         raise InputError(
             f"effort is {persona.effort!r:.40}; expected {', '.join(Effort)}"
         ) from None
+    if unknown := [tool for tool in persona.tools if tool not in NAMES]:
+        raise InputError(f"no tool {unknown[0]!r:.40}; there are: {', '.join(NAMES)}")
     return Transcript(effort=effort, instructions=persona.system, settings=_settings(persona))
 
 

@@ -5,6 +5,7 @@
     model = "openai/gpt-oss-20b"      a name as in ``names``, or an absolute path
     system = "You talk like a pirate."
     effort = "low"
+    tools = ["browser"]
 
     [settings]
     temperature = 0.7
@@ -28,7 +29,7 @@ from ossia.base.errors import InputError
 from ossia.hub.names import EMBEDDED, HubName, OwnName, parse, parse_own
 from ossia.hub.writing import explained, locked, write_file
 
-_KEYS = {"model", "system", "effort", "settings"}
+_KEYS = {"model", "system", "effort", "settings", "tools"}
 _MAX_BYTES = 1 << 20
 
 Number = int | float
@@ -43,6 +44,7 @@ class Persona:
         system: instructions for every conversation.
         effort: how long to reason, in one word.
         settings: of sampling, by name.
+        tools: names of those that it is meant to have.
 
     Raises:
         InputError: the model is none of the three.
@@ -52,6 +54,7 @@ class Persona:
     system: str | None = None
     effort: str | None = None
     settings: Mapping[str, Number] = field(default_factory=dict)
+    tools: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.model.startswith("/") and "\0" not in self.model:
@@ -75,6 +78,8 @@ def to_toml(persona: Persona) -> str:
         document["system"] = persona.system
     if persona.effort is not None:
         document["effort"] = persona.effort
+    if persona.tools:
+        document["tools"] = list(persona.tools)
     if persona.settings:
         document["settings"] = dict(persona.settings)
     return tomli_w.dumps(document, multiline_strings=True)
@@ -122,6 +127,18 @@ def keep(name: OwnName, persona: Persona) -> None:
             raise InputError(
                 f"{name} is a name already; choose another, or remove it first: ossia rm {name}"
             )
+        write_file(path_of(name), to_toml(persona).encode())
+
+
+def put(name: OwnName, persona: Persona) -> None:
+    """Gives a name, also one that is given already: then it means this from now on.
+
+    Raises:
+        InputError: it is no name to give, or cannot be kept.
+        ResourceError: the disk is full.
+    """
+    parse_own(str(name))
+    with locked(_names()):
         write_file(path_of(name), to_toml(persona).encode())
 
 
@@ -180,4 +197,8 @@ def _persona(document: Mapping[str, Any]) -> Persona:
     for key, value in settings.items():
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"settings.{key:.40} is {value!r:.40}; expected a number")
-    return Persona(document["model"], document.get("system"), document.get("effort"), settings)
+    tools = document.get("tools", [])
+    if not isinstance(tools, list) or not all(isinstance(tool, str) for tool in tools):
+        raise ValueError("tools is no list of names")
+    told = document["model"], document.get("system"), document.get("effort")
+    return Persona(*told, settings, tuple(tools))

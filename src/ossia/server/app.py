@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from ossia.agent import Equipment
+from ossia.agent.chats import Chats, open_chats
 from ossia.base.errors import OssiaError
 from ossia.base.version import VERSION
 from ossia.server.anthropic import routes as anthropic
@@ -58,7 +59,9 @@ def build_app(
         equipment: the tools that run here, for whoever may ask; None is none.
     """
     toolsets = Toolsets(equipment or Equipment())
-    context = ServerContext(models, store=open_store(words_of), toolsets=toolsets)
+    store = open_store(words_of)
+    chats = Chats(None) if store.folder is None else open_chats()  # who keeps nothing keeps none
+    context = ServerContext(models, store=store, toolsets=toolsets, chats=chats)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -75,7 +78,8 @@ def build_app(
             await models.aclose(SHUTDOWN_SECONDS)
             await asyncio.gather(*context.tasks, return_exceptions=True)
             await toolsets.aclose()
-            context.store.close()
+            chats.close()
+            store.close()
 
     return Starlette(
         routes=[

@@ -17,6 +17,7 @@ from ossia.agent import (
     opening,
     persona_named,
 )
+from ossia.agent.chats import Chats
 from ossia.chat import ChatModel, Demands, Event, Settings, Terms, ToolCall
 from ossia.harmony import Developer, Message
 from ossia.harmony.messages import FUNCTIONS
@@ -66,6 +67,7 @@ class ServerContext:
         store: what outlives a request, and the process too where it has a folder.
         tasks: what goes on after its request was answered.
         toolsets: the tools that run here, which the server's owner enabled.
+        chats: conversations that people come back to.
     """
 
     models: Models
@@ -73,6 +75,7 @@ class ServerContext:
     store: Store = field(default_factory=lambda: Store(None))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     toolsets: Toolsets = field(default_factory=lambda: Toolsets(Equipment()))
+    chats: Chats = field(default_factory=lambda: Chats(None))
 
     def answer(self, model: ChatModel, asked: Asked) -> AsyncGenerator[Event, None]:
         """A model's events, counted as they pass; closing the generator stops the answer.

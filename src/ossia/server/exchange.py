@@ -6,6 +6,7 @@ is a piece of the stream, for the status is sent by then.
 
 import asyncio
 import json
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -170,7 +171,7 @@ async def read_json(request: Request) -> Any:
 def _parsed(body: bytes) -> Any:
     try:
         text = body.decode("utf-8-sig")  # in no other encoding: json.loads would guess
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         if "\\u" in text:
             text = json.dumps(document, ensure_ascii=False)
             whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -195,6 +196,13 @@ def _check_depth(document: Any) -> None:
 def _too_deep() -> RequestError:
     what = f"the body is nested more than {MAX_DEPTH} times"
     return RequestError(400, what, "too_deep")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if math.isinf(value):
+        raise ValueError(f"{digits:.20} is larger than any number that can be told back")
+    return value
 
 
 def _refuse_constant(name: str) -> None:

@@ -144,7 +144,7 @@ class LocalModels:
             InputError: there is none.
         """
         try:
-            self._path(name)
+            self.find(name)
         except RequestError as error:
             raise InputError(error.message) from None
 
@@ -179,7 +179,7 @@ class LocalModels:
 
     def packed(self, name: str) -> tuple[int, int]:
         """Bytes of a model's weights that are packed, and of those to be, while it is loaded."""
-        entry = self._entries.get(self._path(name))
+        entry = self._entries.get(self.find(name))
         return (0, 0) if entry is None else (entry.num_packed, entry.num_to_pack)
 
     def in_memory(self) -> list[tuple[str, ChatModel]]:
@@ -221,7 +221,7 @@ class LocalModels:
         Raises:
             RequestError: there is none of that name.
         """
-        entry = self._entries.get(self._path(name))
+        entry = self._entries.get(self.find(name))
         return entry is not None and entry.num_leases > 0
 
     async def unload(self, name: str) -> bool:
@@ -253,10 +253,15 @@ class LocalModels:
         await asyncio.gather(*(model.aclose(timeout) for model in loaded))
 
     def _entry(self, name: str) -> _Entry:
-        path = self._path(name)
+        path = self.find(name)
         return self._entries.setdefault(path, _Entry(path, name, self._keep_alive))
 
-    def _path(self, name: str) -> Path:
+    def find(self, name: str) -> Path:
+        """Where a model is.
+
+        Raises:
+            RequestError: there is none of that name that clients may use.
+        """
         meant = self._names.get(name)
         if meant is None and (is_path(name) or len(name) > 200):
             raise _unknown(name, "a path is no name; name models when the server is started")

@@ -4,13 +4,17 @@ Knows HTTP; does not know what is asked.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ossia.server.exchange import Endpoint, Fault, Form, Wire, answered, compact, handled
 from ossia.server.openai_errors import error_body, error_of
+from ossia.server.validation import validated
+
+Query = TypeVar("Query", bound=BaseModel)
 
 
 def _fault(error: Fault) -> tuple[int, Wire]:
@@ -29,3 +33,12 @@ def with_body(handle: Callable[[Request, Any], Awaitable[Response]]) -> Endpoint
 def without_body(handle: Callable[[Request], Awaitable[Response]]) -> Endpoint:
     """A route's function whose request says all in its address, or is no JSON."""
     return answered(FORM, handle)
+
+
+def query_of(kind: type[Query], http: Request) -> Query:
+    """What the address says behind its question mark.
+
+    Raises:
+        RequestError: it is not as it has to be.
+    """
+    return validated(kind, dict(http.query_params))

@@ -13,7 +13,10 @@ from ossia.server.context import ServerContext
 from ossia.server.exchange import client_of, streamed
 from ossia.server.house import management
 from ossia.server.house.catalogue import catalogue
+from ossia.server.house.chats import chat_routes
+from ossia.server.house.documents import document_routes
 from ossia.server.house.http import FORM, with_body, without_body
+from ossia.server.house.personas import persona_routes
 from ossia.server.house.schema import LoadRequest, ModelName
 from ossia.server.house.status import Status
 from ossia.server.models import LocalModels
@@ -23,7 +26,13 @@ from ossia.server.validation import validated
 
 def house_routes(context: ServerContext, models: LocalModels) -> list[Route]:
     """The routes."""
-    return [*_status_routes(context, models), *_model_routes(models)]
+    return [
+        *_status_routes(context, models),
+        *_model_routes(models),
+        *chat_routes(context.chats),
+        *persona_routes(),
+        *document_routes(models),
+    ]
 
 
 def _status_routes(context: ServerContext, models: LocalModels) -> list[Route]:
@@ -41,7 +50,7 @@ def _model_routes(models: LocalModels) -> list[Route]:
 
     async def load(http: Request, document: Any) -> Response:
         asked = validated(LoadRequest, document)
-        models.is_used(asked.name)  # refuses what there is not, while a status can still be told
+        models.find(asked.name)  # refuses what there is not, while a status can still be told
         return await streamed(http, FORM, management.load(models, asked.name, asked.keep_alive))
 
     async def unload(_: Request, document: Any) -> Response:

@@ -4,6 +4,7 @@ Names and declared types only hint; what the first bytes say counts.
 """
 
 import re
+from enum import StrEnum
 from pathlib import Path
 
 from ossia.base.errors import InputError
@@ -19,8 +20,19 @@ MAX_BYTES = 32 << 20
 _HTML_NAME = re.compile(r"\.(?:x?html?)$", re.IGNORECASE)
 _HTML_START = re.compile(rb"\s*(?:<!--.*?-->\s*)*<(?:!doctype html|html|head|body)\b", re.I | re.S)
 _MARKDOWN = re.compile(r"\.(?:md|markdown|mdx|rst|adoc|txt)$", re.IGNORECASE)
+_MARKDOWN_NAME = re.compile(r"\.(?:md|markdown|mdx)$", re.IGNORECASE)
 _FRONT_TITLE = re.compile(r"\A---\n(?:.*\n)*?title:[ \t]*[\"']?(.+?)[\"']?[ \t]*\n(?:.*\n)*?---\n")
 _HEADING = re.compile(r"^#[ \t]+(.+?)[ \t]*#*$|^(\S.*)\n(?:={3,}|-{3,})$", re.MULTILINE)
+
+
+class Kind(StrEnum):
+    """Formats of documents."""
+
+    PDF = "pdf"
+    WORD = "word"
+    HTML = "html"
+    MARKDOWN = "markdown"
+    TEXT = "text"
 
 
 def read_file(path: Path) -> Document:
@@ -37,6 +49,24 @@ def read_file(path: Path) -> Document:
     return read_document(data, path.name, url=path.as_uri())
 
 
+def kind_of(data: bytes, name: str, media_type: str = "") -> Kind:
+    """Which format a document has, by its first bytes, and where those say nothing by its name.
+
+    Raises:
+        InputError: it is none that can be read.
+    """
+    if data.startswith(b"%PDF-"):
+        return Kind.PDF
+    if data.startswith(b"PK\x03\x04"):
+        return Kind.WORD
+    if is_binary(data):
+        raise InputError(f"{one_line(name)} is no text")
+    is_html = media_type in ("text/html", "application/xhtml+xml")
+    if is_html or _HTML_NAME.search(name) or (not media_type and _HTML_START.match(data)):
+        return Kind.HTML
+    return Kind.MARKDOWN if _MARKDOWN_NAME.search(name) else Kind.TEXT
+
+
 def read_document(
     data: bytes, name: str, *, url: str = "", media_type: str = "", charset: str | None = None
 ) -> Document:
@@ -51,16 +81,14 @@ def read_document(
         InputError: it is no document that can be read: binary, damaged, locked.
     """
     name = one_line(name)
-    if data.startswith(b"%PDF-"):
-        return read_pdf(data, name)
-    if data.startswith(b"PK\x03\x04"):
-        return read_word(data, name)
-    if is_binary(data):
-        raise InputError(f"{name} is no text")
-    is_html = media_type in ("text/html", "application/xhtml+xml")
-    if is_html or _HTML_NAME.search(name) or (not media_type and _HTML_START.match(data)):
-        found = read_html(data, url, charset)
-        return found if found.title else Document(name, found.text, found.links)
+    match kind_of(data, name, media_type):
+        case Kind.PDF:
+            return read_pdf(data, name)
+        case Kind.WORD:
+            return read_word(data, name)
+        case Kind.HTML:
+            found = read_html(data, url, charset)
+            return found if found.title else Document(name, found.text, found.links)
     text = plain(decode(data, charset))
     return Document(_title(text, name), bounded(text.rstrip()))
 
