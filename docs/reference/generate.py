@@ -18,6 +18,7 @@ FOLDER = Path(__file__).parent
 OSSIA = Path(sys.executable).with_name("ossia")
 VERBS = (
     *("run", "pull", "list", "show", "rm", "cp", "import", "create", "verify"),
+    *("chats", "serve", "ps", "stop", "key create", "key list", "key revoke"),
     *("bench", "convert", "synth", "harmony render", "harmony parse"),
 )
 MADE = "<!-- Made by scripts/reference; edit the code, not this page. -->\n\n"

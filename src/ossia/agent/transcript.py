@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from ossia.base import settings as environment
+from ossia.base.errors import InputError
 from ossia.chat import Settings
 from ossia.harmony import (
     Assistant,
@@ -62,6 +63,19 @@ class Transcript:
         if not seen:
             return self
         return replace(self, messages=(*self.messages, User(question), Assistant(seen)))
+
+    def back(self) -> tuple["Transcript", str]:
+        """The conversation before its last question, and that question.
+
+        Raises:
+            InputError: nothing was asked yet.
+        """
+        places = [n for n, message in enumerate(self.messages) if isinstance(message, User)]
+        if not places:
+            raise InputError("nothing was asked yet")
+        asked = self.messages[places[-1]]
+        assert isinstance(asked, User)
+        return replace(self, messages=self.messages[: places[-1]]), asked.text
 
     def cleared(self) -> "Transcript":
         """The conversation from its start, with the same effort, instructions and settings."""

@@ -6,6 +6,7 @@ import typer
 
 from ossia.base.version import VERSION
 from ossia.cli.bench import bench
+from ossia.cli.chats import app as chats
 from ossia.cli.convert import convert
 from ossia.cli.copy import copy
 from ossia.cli.create import create
@@ -84,6 +85,7 @@ for name, verb, short in (
     ("synth", synth, "Write a checkpoint of random weights."),
 ):
     app.command(name, short_help=short)(reported(verb))
+app.add_typer(chats, name="chats", short_help="Conversations that are kept.")
 app.add_typer(key, name="key", short_help="Keys for a server that others reach.")
 app.add_typer(harmony, name="harmony", short_help="See conversations as the model does.")
 

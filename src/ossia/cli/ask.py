@@ -3,12 +3,12 @@
 Knows how an answer ends, Ctrl-C included; does not know whether others follow.
 """
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ossia.agent import AgentEvent
+from ossia.agent import AgentEvent, Returned
 from ossia.chat import ChatModel, Citation, Done, Failed, Settings, Text
 from ossia.cli.display import Display
 from ossia.cli.equipped import Equipped
@@ -46,9 +46,17 @@ class Outcome:
 
 
 def ask(
-    model: Answerer, messages: Sequence[Message], settings: Settings, printer: Printer
+    model: Answerer,
+    messages: Sequence[Message],
+    settings: Settings,
+    printer: Printer,
+    grown: Callable[[Sequence[Message]], None] | None = None,
 ) -> Outcome:
-    """Have a conversation answered. Ctrl-C stops the answer, and is no error."""
+    """Have a conversation answered. Ctrl-C stops the answer, and is no error.
+
+    Args:
+        grown: hears what was said so far, whenever a tool has done something.
+    """
     seen: list[str] = []
     end: Done | Failed | None = None
     try:
@@ -59,14 +67,20 @@ def ask(
                 elif isinstance(event, Done | Failed):
                     end = event
                 printer.show(event)
+                if isinstance(event, Returned) and isinstance(model, Equipped) and grown:
+                    grown(model.said)
     except KeyboardInterrupt:
         pass  # an answer that was complete already is kept
     finally:
         printer.close()
+    shown = (Assistant("".join(seen)),) if seen else ()  # all that there is of a stopped answer
     if isinstance(model, Equipped):
-        return Outcome("".join(seen), end, model.said, model.pages)
-    said = end.messages if isinstance(end, Done) else ()
-    answer = tuple(Assistant(each.text, each.channel) for each in said if each.recipient is None)
+        said = model.said if isinstance(end, Done) else (*model.said, *shown)
+        return Outcome("".join(seen), end, said, model.pages)
+    if not isinstance(end, Done):
+        return Outcome("".join(seen), end, shown)
+    whole = (each for each in end.messages if each.recipient is None)
+    answer = tuple(Assistant(each.text, each.channel) for each in whole)
     return Outcome("".join(seen), end, answer)
 
 

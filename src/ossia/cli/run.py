@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ossia.chat import ChatModel
     from ossia.cli.ask import Answerer
     from ossia.cli.display import Display
+    from ossia.cli.keeping import Keeper
 
 _MAX_INPUT_BYTES = 64 << 20
 
@@ -80,6 +81,13 @@ def run(
     backend: Annotated[
         str | None, typer.Option(metavar="NAME", help="What computes: cpu or reference.")
     ] = None,
+    resume: Annotated[
+        str | None, typer.Option(metavar="ID", help="Go on with a chat; see ossia chats.")
+    ] = None,
+    continue_: Annotated[
+        bool, typer.Option("--continue", help="Go on with the latest chat.")
+    ] = False,
+    no_save: Annotated[bool, typer.Option("--no-save", help="Keep nothing of it.")] = False,
     tools: Tools = None,
     folder: Annotated[
         Path | None,
@@ -101,7 +109,7 @@ def run(
     With a prompt, or with text on standard input, it answers once. Otherwise a talk begins: /help
     tells its commands, Ctrl-C stops an answer, Ctrl-D leaves. Reasoning is shown dim on the
     terminal; into a pipe or a file goes the answer alone. A persona brings instructions, effort
-    and sampling of its own; what is given here wins.
+    and sampling of its own; what is given here wins. Every conversation is kept: see ossia chats.
 
     With --tools the model may search indexed documents and the web (browser), run code in a sandbox
     (python) and change files of a folder (patch). You are asked before it leaves this computer or
@@ -134,6 +142,7 @@ def run(
     question = _question(prompt or [])
     if question is None and (json or not sys.stdout.isatty()):
         raise InputError("a talk needs a terminal; give a prompt: ossia run MODEL PROMPT")
+    keeper, transcript = _kept(model, transcript, resume, continue_, is_kept=not no_save)
     laid_open = equipment(tools, venv, is_unsafe=unsafe_python, folder=folder)
     rules = policy(allow, deny, is_alone=json or not can_ask())
     loaded = _load(model, backend, context, is_json=json)
@@ -142,9 +151,28 @@ def run(
             from ossia.cli.talk import Talk
 
             called = printable(Path(model).name or model)
-            Talk(loaded, answerer, called, transcript, display).run()
+            Talk(loaded, answerer, called, transcript, display, keeper).run()
         else:
-            _answer_once(loaded, answerer, transcript, question, display, is_json=json)
+            _answer_once(loaded, answerer, transcript, question, display, keeper, is_json=json)
+
+
+def _kept(
+    model: str,
+    transcript: "Transcript",
+    resume: str | None,
+    continue_: bool,
+    *,
+    is_kept: bool,
+) -> "tuple[Keeper, Transcript]":
+    """Where the talk is kept, and the conversation that it goes on from."""
+    from ossia.cli.keeping import Keeper, keeper_for, resumed
+
+    if resume is not None and continue_:
+        raise InputError("--resume and --continue both say which chat; give one of them")
+    if resume is None and not continue_:
+        return keeper_for(model) if is_kept else Keeper(model), transcript
+    keeper, transcript = resumed(model, resume, transcript)
+    return keeper if is_kept else Keeper(model), transcript
 
 
 @contextmanager
@@ -223,17 +251,22 @@ def _answer_once(
     transcript: "Transcript",
     question: str,
     display: "Display",
+    keeper: "Keeper",
     *,
     is_json: bool,
 ) -> None:
-    from ossia.chat import Failed
+    from ossia.chat import Done, Failed
     from ossia.cli.ask import ask, tell_done, tell_load, tell_sources
     from ossia.cli.printer import JsonPrinter, TextPrinter
 
     if display.is_verbose:
         tell_load(model)
     printer = JsonPrinter() if is_json else TextPrinter(display)
-    outcome = ask(answerer, transcript.asking(question), transcript.settings, printer)
+    keeper.asked(question, transcript)
+    outcome = ask(
+        answerer, transcript.asking(question), transcript.settings, printer, keeper.growing
+    )
+    keeper.answered(outcome.said, is_whole=isinstance(outcome.end, Done))
     match outcome.end:
         case None:
             raise KeyboardInterrupt

@@ -49,6 +49,9 @@ def execute(talk: "Talk", line: str) -> bool:
             f"no command /{name:.40}{nearest(f'/{name}', [f'/{known}' for known in COMMANDS])} "
             "(/help lists them; to send such a line to the model, put a space before it)"
         )
+    if name == "retry":
+        talk.retry()
+        return True
     said = COMMANDS[name].act(talk, argument.strip())
     if isinstance(said, str):
         output().say(said)
@@ -122,7 +125,34 @@ def _settings_of(talk: "Talk") -> dict[str, str]:
 
 def _clear(talk: "Talk", _argument: str) -> str:
     talk.transcript = talk.transcript.cleared()
+    talk.keeper.begin_anew()
     return "the conversation is forgotten; effort, instructions and settings stay"
+
+
+def _back(talk: "Talk", _argument: str) -> str:
+    talk.transcript, question = talk.transcript.back()
+    talk.keeper.step_back(to_question=False)
+    shown = " ".join(printable(question).split())
+    return f"taken back: {shown:.60}; what you ask now is another branch"
+
+
+def _chats(_talk: "Talk", argument: str) -> dict[str, str] | str:
+    from ossia.agent.chats import open_chats
+    from ossia.cli.keeping import OWNER
+
+    heads = open_chats().heads(OWNER, argument, limit=20).heads
+    if not heads:
+        return "none was found" if argument else "none yet"
+    return {head.id[5:11]: printable(head.title or "untitled") for head in heads}
+
+
+def _resume(talk: "Talk", argument: str) -> str:
+    from ossia.cli.keeping import resumed
+
+    if not argument:
+        raise InputError("name a chat by the start of its id: /resume ID; /chats lists them")
+    talk.keeper, talk.transcript = resumed(talk.keeper.model, argument, talk.transcript.cleared())
+    return f"going on with {argument}: {_length(talk)}"
 
 
 def _save(talk: "Talk", argument: str) -> str:
@@ -138,6 +168,7 @@ def _load(talk: "Talk", argument: str) -> str:
         names = ", ".join(saved_names()) or "none"
         raise InputError(f"name a chat: /load NAME. Saved are: {names}")
     talk.transcript = load(place(argument))
+    talk.keeper.begin_anew()
     return f"loaded {argument}: {_length(talk)}"
 
 
@@ -172,10 +203,14 @@ COMMANDS = {
     "system": Command(_system, "[TEXT|none]", "instructions for the whole conversation"),
     "set": Command(_set, "[NAME VALUE]", "sampling, limits, what is shown; alone it lists them"),
     "clear": Command(_clear, "", "forget the conversation"),
+    "retry": Command(_help, "", "answer the last question anew; both answers are kept"),
+    "back": Command(_back, "", "take the last question back, and ask another"),
+    "chats": Command(_chats, "[WORDS]", "conversations that are kept, or those with words"),
+    "resume": Command(_resume, "ID", "go on with one of them"),
     "save": Command(_save, "NAME", "keep the conversation under a name, or at a path with a /"),
     "load": Command(_load, "NAME", "go on with a conversation that was kept"),
     "show": Command(_show, "", "the model and this talk"),
     "help": Command(_help, "", "this list"),
     "bye": Command(_help, "", "leave"),
 }
-"""By name; ``/bye`` ends the talk before it is looked up."""
+"""By name; ``/bye`` and ``/retry`` are seen to before they are looked up."""

@@ -13,6 +13,7 @@ from ossia.cli.ask import Answerer, ask, tell_done, tell_load, tell_sources
 from ossia.cli.display import Display
 from ossia.cli.editor import line_reader
 from ossia.cli.failures import complain
+from ossia.cli.keeping import Keeper
 from ossia.cli.printer import TextPrinter
 from ossia.cli.terminal import output
 
@@ -27,6 +28,7 @@ class Talk:
         called: what the user calls it.
         transcript: the conversation so far, with its settings.
         display: what of answers is shown.
+        keeper: where the conversation is kept.
     """
 
     model: ChatModel
@@ -34,6 +36,7 @@ class Talk:
     called: str
     transcript: Transcript
     display: Display
+    keeper: Keeper
 
     def run(self) -> None:
         """Read and answer until the user leaves."""
@@ -68,9 +71,24 @@ class Talk:
             self._answer(text)
         return True
 
-    def _answer(self, question: str) -> None:
+    def retry(self) -> None:
+        """Answers the last question anew.
+
+        Raises:
+            InputError: nothing was asked yet.
+        """
+        self.transcript, question = self.transcript.back()
+        self.keeper.step_back(to_question=True)
+        self._answer(question, is_new=False)
+
+    def _answer(self, question: str, *, is_new: bool = True) -> None:
         messages = self.transcript.asking(question)
-        outcome = ask(self.answerer, messages, self.transcript.settings, TextPrinter(self.display))
+        if is_new:
+            self.keeper.asked(question, self.transcript)
+        printer = TextPrinter(self.display)
+        settings = self.transcript.settings
+        outcome = ask(self.answerer, messages, settings, printer, self.keeper.growing)
+        self.keeper.answered(outcome.said, is_whole=isinstance(outcome.end, Done))
         match outcome.end:
             case Done() as done:
                 self.transcript = self.transcript.answered(question, outcome.said)

@@ -24,8 +24,8 @@ def items_of(said: Sequence[Message]) -> list[Json]:
     for message in said:
         match message:
             case User(text):
-                content = [{"type": "input_text", "text": text}]
-                items.append(_item("message", role="user", content=content))
+                asked = [{"type": "input_text", "text": text}]
+                items.append(_item("message", role="user", content=asked))
             case Assistant(text, Channel.ANALYSIS, None):
                 thought = [{"type": "reasoning_text", "text": text}]
                 items.append(_item("reasoning", summary=[], content=thought))

@@ -166,11 +166,11 @@ class Chats:
         Raises:
             InputError: there is none, or more than one.
         """
-        start = f"chat_{start.removeprefix('chat_')}"
+        begin = f"chat_{start.removeprefix('chat_')}"
         with self._database.reading() as rows:
             found = rows.execute(
                 "SELECT id FROM chats WHERE owner = ? AND substr(id, 1, ?) = ? LIMIT 2",
-                (owner, len(start), start),
+                (owner, len(begin), begin),
             ).fetchall()
         if len(found) > 1:
             raise InputError(f"several chats begin with {start!r:.40}; give more of the id")
