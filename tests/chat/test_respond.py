@@ -114,3 +114,21 @@ def test_a_stop_string_is_not_looked_for_in_reasoning(scripted) -> None:
     events, done = answer(scripted("<|channel|>analysis<|message|>Hm?<|end|>42!<|return|>"), ("m",))
     assert done.reason is Reason.STOP
     assert "".join(e.text for e in events) == "Hm?42!"
+
+
+def test_an_answer_has_its_tokens_and_where_they_were_mended(harmony_json, encode_output) -> None:
+    tokenizer = load_tokenizer(json=harmony_json)
+    output = "<|channel|>analysis<|message|>Let me<|start|>assistant<|message|>so<|return|>"
+    ids = encode_output(tokenizer, output)
+    made = Answer(tokenizer, Request((7, 8)))
+    for token_id in ids:
+        list(made.take(Token(token_id)))
+    *_, done = made.finish(num_cached=0)
+    assert done.raw.prompt_ids == (7, 8)
+    assert done.raw.output_ids == tuple(ids)
+    assert tuple(repair for _, repair in done.raw.repairs) == done.repairs
+    specials = tokenizer.specials
+    start = ids.index(specials["<|start|>"]) + 1
+    message = len(ids) - ids[::-1].index(specials["<|message|>"])
+    assert done.raw.repairs == ((start, "missing_end"), (message, "missing_channel"))
+    assert done.raw.to_json()["repairs"][0] == [start, "missing_end"]

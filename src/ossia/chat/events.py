@@ -137,6 +137,28 @@ class Timings:
     decode_seconds: float
 
 
+@dataclass(frozen=True)
+class Raw:
+    """An answer token by token, as the engine has it.
+
+    Attributes:
+        repairs: what was mended in the output (``harmony.Repair``), each with the number of output
+            tokens that were read by then.
+    """
+
+    prompt_ids: tuple[int, ...]
+    output_ids: tuple[int, ...]
+    repairs: tuple[tuple[int, str], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """It as plain JSON types."""
+        return {
+            "prompt_ids": list(self.prompt_ids),
+            "output_ids": list(self.output_ids),
+            "repairs": [[number, str(repair)] for number, repair in self.repairs],
+        }
+
+
 class Reason(StrEnum):
     """Why an answer ended."""
 
@@ -159,6 +181,7 @@ class Done:
         seed: with it, the same request gives the same answer.
         num_loops: how often the reasoning went in circles and was ended for it.
         stop_string: the one that ended it.
+        raw: its tokens; where tools ran, those of the last round.
     """
 
     reason: Reason
@@ -169,6 +192,7 @@ class Done:
     seed: int
     num_loops: int = 0
     stop_string: str | None = None
+    raw: Raw | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The event as plain JSON types."""

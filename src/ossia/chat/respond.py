@@ -15,6 +15,7 @@ from ossia.chat.events import (
     Done,
     Event,
     Prefill,
+    Raw,
     Reason,
     Reasoning,
     ScoredToken,
@@ -80,6 +81,8 @@ class Answer:
         self._scores = Scores(tokenizer)
         self._num_given = 0  # characters of the message under way that passed the stop strings
         self._end: End | None = None
+        self._output_ids: list[int] = []
+        self._repairs: list[tuple[int, str]] = []
 
     @property
     def is_over(self) -> bool:
@@ -105,7 +108,9 @@ class Answer:
         Raises:
             OssiaError: the request failed; what was said so far is not lost with the rest.
         """
-        yield from self._events(self._parser.finish())
+        deltas = self._parser.finish()
+        self._note_repairs()
+        yield from self._events(deltas)
         yield from self._end_message()
         if self._end is not None and self._end.error is not None:
             raise self._end.error
@@ -119,18 +124,26 @@ class Answer:
             seed=request.sampling.seed,
             num_loops=constraint.num_loops if isinstance(constraint, AnswerConstraint) else 0,
             stop_string=self._stops.found,
+            raw=Raw(request.prompt_ids, tuple(self._output_ids), tuple(self._repairs)),
         )
 
     def _feed(self, token: Token) -> Iterator[Event]:
         self._clock.tick()
         was_reasoning, num_messages = _is_reasoning(self._parser), len(self._parser.messages)
         deltas = self._parser.feed(token.token_id)
+        self._output_ids.append(token.token_id)
+        self._note_repairs()
         self._num_reasoning += was_reasoning and _is_reasoning(self._parser)
         if _is_saying(self._parser):
             self._scores.add(token, "".join(delta.text for delta in deltas))
         yield from self._events(deltas)
         if len(self._parser.messages) > num_messages:
             yield from self._end_message()
+
+    def _note_repairs(self) -> None:
+        """Where in the output something was mended just now."""
+        for repair in self._parser.repairs[len(self._repairs) :]:
+            self._repairs.append((len(self._output_ids), repair))
 
     def _reason(self) -> Reason:
         if self._stops.found is not None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from ossia.agent import (
@@ -44,6 +45,13 @@ class Models(Protocol):
 
         Raises:
             InputError: there is none.
+        """
+
+    def find(self, name: str) -> Path:
+        """Where a model is.
+
+        Raises:
+            RequestError: there is none of that name that clients may use.
         """
 
     def meaning(self, name: str) -> str | None:

@@ -53,7 +53,11 @@ def test_a_response_is_kept_as_it_was(store: Store) -> None:
     assert store.events("me", "resp_1") is None
     done = begun | {"output": said("Hello\n\u2028 you", "assistant")}
     events = [{"type": "a", "text": "\n\u2028"}, {"type": "b"}]
-    store.finish("me", done, events)
+    assert store.raw("me", "resp_1") is None
+    raw = {"prompt_ids": [1, 2], "output_ids": [3], "repairs": [[1, "missing_end"]]}
+    store.finish("me", done, events, raw)
+    assert store.raw("me", "resp_1") == raw
+    assert store.raw("you", "resp_1") is None
     found = store.response("me", "resp_1")
     assert found is not None
     assert (found.body, found.is_open) == (done, False)

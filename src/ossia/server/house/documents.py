@@ -5,7 +5,6 @@ Knows files' bytes and vocabularies; which formats there are ``tools.documents``
 
 import asyncio
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from ossia.model import Config
 from ossia.server.house.http import query_of, without_body
 from ossia.server.house.schema import DocumentQuery
 from ossia.server.models import LocalModels
-from ossia.tokenizer import Tokenizer, load_tokenizer
+from ossia.server.vocabulary import vocabulary
 from ossia.tools.documents.read import Kind, kind_of, read_document
 
 AT_ONCE = 2
@@ -55,8 +54,8 @@ def _read(data: bytes, name: str, place: Path | None) -> dict[str, Any]:
     if cut := _CUT.search(document.text):
         warnings.append(cut[1])
     if place is not None:
-        tokenizer, context = _vocabulary(place)
-        tokens = len(tokenizer.encode(document.text))
+        tokens = len(vocabulary(place).encode(document.text))
+        context = Config.from_mapping(open_checkpoint(place).config).max_context
         if tokens > context:
             warnings.append(f"it has {tokens:,} tokens, and the model reads {context:,}")
     return {
@@ -72,12 +71,3 @@ def _read(data: bytes, name: str, place: Path | None) -> dict[str, Any]:
 def _num_pages(text: str) -> int:
     """The last page that has text."""
     return max((int(number) for number in _PAGE.findall(text)), default=1)
-
-
-@lru_cache(maxsize=2)
-def _vocabulary(place: Path) -> tuple[Tokenizer, int]:
-    """A model's tokenizer and the longest context it takes; its weights are not read."""
-    source = open_checkpoint(place)
-    files = source.tokenizer
-    tokenizer = load_tokenizer(json=files.json, ranks=files.ranks, gguf=files.gguf)
-    return tokenizer, Config.from_mapping(source.config).max_context

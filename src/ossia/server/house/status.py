@@ -16,7 +16,7 @@ from ossia.server.models import LocalModels
 
 Json = dict[str, Any]
 
-ROUTES = ("chats", "documents", "models", "personas")
+ROUTES = ("chats", "documents", "harmony", "models", "personas")
 """What there is below ``/ossia/``, as the page looks for it."""
 
 

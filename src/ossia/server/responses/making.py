@@ -75,6 +75,7 @@ class Making:
             has_summary=bool(reasoning and reasoning.has_summary),
         )
         self._num_events = 0
+        self._raw: Json | None = None
         self._news = asyncio.Event()
         self.response = response
         self.log: list[Json] = []
@@ -222,6 +223,7 @@ class Making:
         yield from self._output.end(is_whole=is_whole)
         for call_id, reasoning in self._output.reasons():
             self._memory.recall.keep(call_id, reasoning)
+        self._raw = None if event.raw is None else event.raw.to_json()
         self.response = ended(self.response, event, self._output.items, time.time())
 
     async def _finished(self) -> Json:
@@ -251,7 +253,7 @@ class Making:
     def _keep(self, events: list[Json]) -> None:
         order, store = self._order, self._context.store
         if order.request.is_stored:
-            store.finish(self.owner, self.response, events)
+            store.finish(self.owner, self.response, events, self._raw)
         conversation = order.request.conversation_id
         if conversation and self.response["status"] in ("completed", "incomplete"):
             store.say(self.owner, conversation, [*order.inputs, *self.response["output"]])

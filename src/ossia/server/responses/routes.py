@@ -26,8 +26,8 @@ from ossia.server.responses.schema import (
 )
 from ossia.server.responses.sealing import Seal
 from ossia.server.responses.service import Responses
-from ossia.server.store import Store
 from ossia.server.validation import validated
+from ossia.server.vocabulary import raw_shown, shown
 
 _ONE = "/v1/responses/{id}"
 
@@ -38,7 +38,7 @@ def routes(context: ServerContext) -> list[Route]:
     Raises:
         OssiaError: the key for sealed reasoning cannot be had.
     """
-    at = _Endpoints(Responses(context, Seal(context.store.folder)), context.store)
+    at = _Endpoints(Responses(context, Seal(context.store.folder)), context)
     return [
         Route("/v1/responses", with_body(at.create), methods=["POST"]),
         Route("/v1/responses/input_tokens", with_body(at.count), methods=["POST"]),
@@ -46,6 +46,8 @@ def routes(context: ServerContext) -> list[Route]:
         Route(_ONE, without_body(at.delete), methods=["DELETE"]),
         Route(f"{_ONE}/cancel", without_body(at.cancel), methods=["POST"]),
         Route(f"{_ONE}/input_items", without_body(at.inputs)),
+        Route("/ossia/harmony", with_body(at.rendered), methods=["POST"]),
+        Route("/ossia/responses/{id}/harmony", without_body(at.raw)),
         Route("/ossia/responses/search", without_body(at.search)),
         *conversation_routes(context.store),
     ]
@@ -54,8 +56,8 @@ def routes(context: ServerContext) -> list[Route]:
 class _Endpoints:
     """What each address does."""
 
-    def __init__(self, responses: Responses, store: Store) -> None:
-        self._responses, self._store = responses, store
+    def __init__(self, responses: Responses, context: ServerContext) -> None:
+        self._responses, self._store, self._models = responses, context.store, context.models
 
     async def create(self, http: Request, document: Any) -> Response:
         """A new response: whole, as events, or at once where it is made in the background."""
@@ -78,8 +80,20 @@ class _Endpoints:
     async def count(self, http: Request, document: Any) -> Response:
         """Tokens of what a model would read."""
         request = validated(CountRequest, document)
-        count = await self._responses.count(request, client_of(http))
-        return JSONResponse({"object": "response.input_tokens", "input_tokens": count})
+        ids, _ = await self._responses.prompt_ids(request, client_of(http))
+        return JSONResponse({"object": "response.input_tokens", "input_tokens": len(ids)})
+
+    async def rendered(self, http: Request, document: Any) -> Response:
+        """What a model would read, token by token."""
+        request = validated(CountRequest, document)
+        ids, tokenizer = await self._responses.prompt_ids(request, client_of(http))
+        return JSONResponse({"tokens": shown(ids, tokenizer, "prompt"), "repairs": []})
+
+    async def raw(self, http: Request) -> Response:
+        """What a model read and said, token by token."""
+        model, raw = await self._responses.raw(http.path_params["id"], client_of(http))
+        place = self._models.find(model)
+        return JSONResponse(await asyncio.to_thread(raw_shown, raw, place))
 
     async def retrieve(self, http: Request) -> Response:
         """A response as it is now, or its events."""

@@ -25,6 +25,7 @@ from ossia.server.responses.sealing import Seal
 from ossia.server.responses.translate import Memory, Prompt, asked_of, prompt_of
 from ossia.server.store import StoredResponse
 from ossia.server.validation import missing, wrong
+from ossia.tokenizer import Tokenizer
 
 Json = dict[str, Any]
 Placed = Sequence[tuple[str, Item]]
@@ -88,8 +89,8 @@ class Responses:
             if not making.is_background:
                 self._making.pop(response_id, None)
 
-    async def count(self, request: CountRequest, owner: str) -> int:
-        """Tokens that a request would have the model read.
+    async def prompt_ids(self, request: CountRequest, owner: str) -> tuple[list[int], Tokenizer]:
+        """Tokens that a request would have the model read, and what spells them.
 
         Raises:
             RequestError, OssiaError: it cannot be asked.
@@ -101,7 +102,20 @@ class Responses:
             tools = [self._context.toolsets.equipment.make(name) for name in prompt.served]
             messages = equipped(messages, tools, prompt.box.names)
         async with self._context.models.lease(request.model) as model:
-            return len(await asyncio.to_thread(render, messages, model.tokenizer))
+            return await asyncio.to_thread(render, messages, model.tokenizer), model.tokenizer
+
+    async def raw(self, response_id: str, owner: str) -> tuple[str, Json]:
+        """The model and the tokens of a response.
+
+        Raises:
+            RequestError: there is none, or its tokens are not kept.
+        """
+        model = (await self.find(response_id, owner))["model"]
+        found = await asyncio.to_thread(self._context.store.raw, owner, response_id)
+        if found is None:
+            what = "its tokens are not there: they are kept of answers that came to their end"
+            raise RequestError(404, what, "not_found", "response_id")
+        return model, found
 
     async def find(self, response_id: str, owner: str) -> Json:
         """A response as it is now.

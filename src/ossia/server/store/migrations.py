@@ -63,6 +63,7 @@ _STEPS: Sequence[Sequence[str]] = (
         """,
         "INSERT INTO said (said) VALUES ('rebuild')",
     ),
+    ("ALTER TABLE responses ADD COLUMN raw BLOB",),  # 3: its tokens, as JSON, compressed
 )
 
 PLAN = Plan("responses", _STEPS)

@@ -95,19 +95,23 @@ class Store:
             self._add(rows, body["id"], owner, inputs)
         self._prune_at_times()
 
-    def finish(self, owner: str, body: Json, events: Sequence[Json]) -> None:
+    def finish(
+        self, owner: str, body: Json, events: Sequence[Json], raw: Json | None = None
+    ) -> None:
         """Keeps how a response came out, unless it was deleted meanwhile.
 
         Args:
             events: its stream; empty where it was lost.
+            raw: its tokens.
         """
         kept = {key: value for key, value in body.items() if key != "output"}
         told = zlib.compress("\n".join(map(_text, events)).encode()) if events else None
+        tokens = zlib.compress(_text(raw).encode()) if raw else None
         with self._database.writing() as rows:
             done = rows.execute(
-                "UPDATE responses SET body = ?, events = ?, process = NULL "
+                "UPDATE responses SET body = ?, events = ?, raw = ?, process = NULL "
                 "WHERE id = ? AND owner = ?",
-                (_text(kept), told, body["id"], owner),
+                (_text(kept), told, tokens, body["id"], owner),
             )
             if done.rowcount:
                 self._add(rows, body["id"], owner, body["output"])
@@ -136,6 +140,17 @@ class Store:
         if row is None or row[0] is None:
             return None
         return [json.loads(line) for line in zlib.decompress(row[0]).decode().split("\n")]
+
+    def raw(self, owner: str, response_id: str) -> Json | None:
+        """The tokens of a response; None where none were kept."""
+        with self._database.reading() as rows:
+            row = rows.execute(
+                "SELECT raw FROM responses WHERE id = ? AND owner = ?", (response_id, owner)
+            ).fetchone()
+        if row is None or row[0] is None:
+            return None
+        found: Json = json.loads(zlib.decompress(row[0]))
+        return found
 
     def history(self, owner: str, response_id: str) -> list[Json] | None:
         """All that was said up to the end of a response, by it and those it goes on from.
@@ -378,7 +393,10 @@ def _forget_oldest(rows: Connection) -> tuple[int, int]:
         "ORDER BY max(created_at), max(rowid) LIMIT 1"
     ).fetchone()
     if row is not None:
-        size = "ifnull(sum(length(CAST(body AS BLOB)) + ifnull(length(events), 0)), 0)"
+        size = (
+            "ifnull(sum(length(CAST(body AS BLOB)) + ifnull(length(events), 0) "
+            "+ ifnull(length(raw), 0)), 0)"
+        )
         [(of_bodies,)] = rows.execute(f"SELECT {size} FROM responses WHERE chain = ?", row)
         places = "SELECT id FROM responses WHERE chain = ?"
         of_items = _num_bytes_said(rows, places, row[0])
