@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from typing import Any
 
+import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -114,3 +116,29 @@ def test_a_model_is_counted_under_the_name_that_it_was_loaded_by() -> None:
         assert models.name_of(model) == ""
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/completions", {"prompt": "27 + 58 =", "max_tokens": 5}),
+        ("/v1/completions", {"prompt": "27 + 58 =", "max_tokens": 5, "stream": True}),
+        ("/api/generate", {"prompt": "27 + 58 =", "raw": True, "options": {"num_predict": 5}}),
+    ],
+)
+def test_plain_continuations_are_counted_too(address: str, path: str, body: Any) -> None:
+    def seen() -> tuple[float, float, float]:
+        found = read(httpx.get(f"{address}/metrics").content)
+        names = "time_to_first_token_seconds_count", "time_between_tokens_seconds_count"
+        first, between = (found.get((f"ossia_{name}", ("model", "nano")), 0) for name in names)
+        failures = sum(count for key, count in found.items() if key[0] == "ossia_failures_total")
+        return first, between, failures
+
+    before = seen()
+    httpx.post(address + path, json={"model": "nano", **body}, timeout=60).raise_for_status()
+    after = seen()
+    assert after[0] - before[0] == 1
+    assert 0 < after[1] - before[1] <= 4
+    refused = {"model": "nano", **body, "prompt": "so " * 200_000}
+    assert httpx.post(address + path, json=refused, timeout=60).status_code == 400
+    assert seen()[2] - after[2] == 1

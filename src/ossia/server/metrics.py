@@ -5,13 +5,14 @@ asks. Knows events and counts; knows no dialect. Source: Prometheus' text format
 """
 
 import time
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from ossia.base.errors import OssiaError
 from ossia.chat import Citation, Done, Event, Failed, Reasoning, Text, ToolCall
 from ossia.engine import Engine
 
@@ -81,22 +82,27 @@ class Metrics:
         self, name: str, events: AsyncGenerator[Event, None]
     ) -> AsyncGenerator[Event, None]:
         """The same events, seen as they pass; closing this closes them."""
-        first, between = self._first.labels(name), self._between.labels(name)
-        before, has_begun = time.perf_counter(), False
+        watch = self.watch(name)
         async with aclosing(events):
             async for event in events:
                 match event:
                     case Reasoning() | Text() | Citation() | ToolCall():
-                        now = time.perf_counter()
-                        (between if has_begun else first).observe(now - before)
-                        before, has_begun = now, True
+                        watch.note_piece()
                     case Done():
                         self._loops.labels(name).inc(event.num_loops)
                         for repair in event.repairs:
                             self._repairs.labels(name, str(repair)).inc()
                     case Failed(error):
-                        self._failures.labels(name, type(error).__name__).inc()
+                        watch.note_failure(error)
                 yield event
+
+    def watch(self, name: str) -> "Watch":
+        """Counts one answer of a model that is asked for now."""
+        return Watch(
+            self._first.labels(name),
+            self._between.labels(name),
+            lambda error: self._failures.labels(name, type(error).__name__).inc(),
+        )
 
     def text(self, engines: Iterable[tuple[str, Mapping[str, float]]]) -> bytes:
         """All of it as text.
@@ -107,6 +113,35 @@ class Metrics:
         now = CollectorRegistry()
         now.register(_Engines(list(engines)))
         return generate_latest(self._registry) + generate_latest(now)
+
+
+class Watch:
+    """When the pieces of one answer come, and whether it fails."""
+
+    def __init__(
+        self, first: Histogram, between: Histogram, failed: Callable[[OssiaError], None]
+    ) -> None:
+        self._next, self._between, self._failed = first, between, failed
+        self._before = time.perf_counter()
+
+    def note_piece(self) -> None:
+        """A piece is here."""
+        now = time.perf_counter()
+        self._next.observe(now - self._before)
+        self._next, self._before = self._between, now
+
+    def note_failure(self, error: OssiaError) -> None:
+        """Nothing more will come."""
+        self._failed(error)
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """Notes the failure of what is done within."""
+        try:
+            yield
+        except OssiaError as error:
+            self.note_failure(error)
+            raise
 
 
 def counts_of(engine: Engine) -> dict[str, float]:

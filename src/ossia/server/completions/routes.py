@@ -12,11 +12,13 @@ from starlette.routing import Route
 
 from ossia.base.version import VERSION
 from ossia.chat import ChatModel
+from ossia.engine import Token
 from ossia.server.completions.answer import Choice, Head, chunk, completion, usage_of
 from ossia.server.completions.schema import CompletionRequest
 from ossia.server.completions.translate import translate
 from ossia.server.context import ServerContext
 from ossia.server.merging import merged
+from ossia.server.metrics import Watch
 from ossia.server.openai_http import endpoint
 from ossia.server.validation import validated
 
@@ -58,20 +60,25 @@ class _Job:
 
     async def _made(self, model: ChatModel, choices: list[Choice]) -> AsyncGenerator[int, None]:
         """Has all choices made; tells which one got on."""
-        async with aclosing(merged([_make(model, choice) for choice in choices])) as made:
+        name = self.context.models.name_of(model)
+        watched = [_make(model, choice, self.context.metrics.watch(name)) for choice in choices]
+        async with aclosing(merged(watched)) as made:
             async for number, _ in made:
                 yield number
 
 
-async def _make(model: ChatModel, choice: Choice) -> AsyncGenerator[None, None]:
+async def _make(model: ChatModel, choice: Choice, watch: Watch) -> AsyncGenerator[None, None]:
     """Has one text made."""
-    async with aclosing(model.service.astream(choice.request)) as outputs:
-        async for output in outputs:
-            choice.take(output)
-            choice.num_cached = outputs.num_cached
-            yield
-            if choice.is_over:
-                return
+    with watch.failing():
+        async with aclosing(model.service.astream(choice.request)) as outputs:
+            async for output in outputs:
+                if isinstance(output, Token):
+                    watch.note_piece()
+                choice.take(output)
+                choice.num_cached = outputs.num_cached
+                yield
+                if choice.is_over:
+                    return
 
 
 def routes(context: ServerContext) -> list[Route]:

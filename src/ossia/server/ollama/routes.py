@@ -20,6 +20,7 @@ from ossia.agent import Transcript
 from ossia.base.errors import OssiaError
 from ossia.base.version import VERSION as OSSIA_VERSION
 from ossia.chat import ChatModel, Done, Failed
+from ossia.engine import Token
 from ossia.server.context import ServerContext
 from ossia.server.conversation import today
 from ossia.server.errors import RequestError, status_of
@@ -172,12 +173,16 @@ class _Answers:
             asked = translate_raw(request, persona, model.tokenizer)
             seconds = time.perf_counter() - start
             writer = RawLines(request.model, asked, model.tokenizer, seconds)
-            async with aclosing(model.service.astream(asked.request)) as outputs:
-                async for output in outputs:
-                    for line in writer.take(output):
-                        yield line
-                    if writer.is_over:
-                        break
+            watch = self._context.metrics.watch(self._models.name_of(model))
+            with watch.failing():
+                async with aclosing(model.service.astream(asked.request)) as outputs:
+                    async for output in outputs:
+                        if isinstance(output, Token):
+                            watch.note_piece()
+                        for line in writer.take(output):
+                            yield line
+                        if writer.is_over:
+                            break
 
 
 async def _answer(
