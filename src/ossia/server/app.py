@@ -31,6 +31,7 @@ from ossia.server.model_list import routes as model_list
 from ossia.server.models import LocalModels
 from ossia.server.ollama import routes as ollama
 from ossia.server.openai_http import refusal
+from ossia.server.openapi import openapi_route
 from ossia.server.owner import owner_routes
 from ossia.server.responses import routes as responses
 from ossia.server.responses.items import words_of
@@ -81,14 +82,15 @@ def build_app(
             chats.close()
             store.close()
 
+    routes = [
+        Route("/", _greet, methods=["GET", "HEAD"]),
+        Route("/health", _health),
+        *owner_routes(context, models),
+        *house_routes(context, models),
+        *(route for dialect in DIALECTS for route in dialect.routes(context)),
+    ]
     return Starlette(
-        routes=[
-            Route("/", _greet, methods=["GET", "HEAD"]),
-            Route("/health", _health),
-            *owner_routes(context, models),
-            *house_routes(context, models),
-            *(route for dialect in DIALECTS for route in dialect.routes(context)),
-        ],
+        routes=[*routes, openapi_route(routes)],
         middleware=[Middleware(Guard, guarding)],
         exception_handlers={
             404: _not_there,

@@ -144,7 +144,7 @@ HOSTILE: list[tuple[str, Any, int, str]] = [
     ("/api/pull", {"model": "nope"}, 400, "nope"),
     ("/api/embed", {"model": "nano", "input": "x"}, 400, "embeddings"),
     ("/api/embeddings", {"model": "nano", "prompt": "x"}, 400, "embeddings"),
-    ("/api/push", {"model": "nano"}, 501, "uploads"),
+    ("/api/push", {"model": "nano"}, 400, "uploads"),
 ]
 
 

@@ -234,7 +234,7 @@ def test_errors_are_the_packages_own(client: ollama.Client) -> None:
         (lambda: client.generate("nano", "a", suffix="b"), 400, "suffix"),
         (lambda: client.chat("nano", SUM, options={"temperature": -1}), 400, "temperature"),
         (lambda: client.embed("nano", "text"), 400, "embeddings"),
-        (lambda: client.push("nano"), 501, "uploads"),
+        (lambda: client.push("nano"), 400, "uploads"),
         (lambda: list(client.chat("nope", SUM, stream=True)), 404, "nope"),
     ):
         with pytest.raises(ollama.ResponseError, match=reason) as caught:

@@ -100,3 +100,14 @@ class NodeChange(_Strict):
 
     items: list[dict[str, Any]] | None = None
     meta: dict[str, Any] | None = None
+
+
+class ChatFile(BaseModel):
+    """A chat as it was exported; what is in it ``agent.chats`` checks."""
+
+    format: Literal["ossia-chat-tree"]
+    version: int
+    title: str
+    model: str
+    created: float
+    nodes: list[dict[str, Any]]

@@ -84,7 +84,7 @@ async def _no_embeddings(_: Request, __: Any) -> Response:
 
 
 async def _no_push(_: Request, __: Any) -> Response:
-    raise RequestError(501, "ossia uploads no models", "unsupported")
+    raise RequestError(400, "ossia uploads no models", "unsupported")
 
 
 class _Answers:
