@@ -1,6 +1,6 @@
 """What the server costs: the same answers of nano through HTTP and without it.
 
-    python benchmarks/server.py [--tokens 250] [--streams 64] [--repeats 7]
+    python benchmarks/server.py [--tokens 250] [--streams 64] [--repeats 7] [--out FILE]
 
 A server process streams Chat Completions to this one, which also asks nano itself; both make the
 same tokens, because seeds decide them. The difference is the server's: parsing, events to chunks,
@@ -107,10 +107,11 @@ class Asker:
         return Answer("".join(pieces), usage["completion_tokens"], first, whole)
 
 
+Figures = dict[str, Any]
 Ask = Callable[[int], Awaitable[Answer]]
 
 
-async def one_stream(asker: Asker, repeats: int) -> bool:
+async def one_stream(asker: Asker, repeats: int) -> Figures:
     """Prints what the server costs a token at one stream."""
     pairs = []
     for seed in range(repeats + 1):  # by turns, so that both meet the same company
@@ -124,12 +125,19 @@ async def one_stream(asker: Asker, repeats: int) -> bool:
     print(f"1 stream of {num} tokens, {repeats} times: {direct * 1e3:.3f} ms a token without HTTP,")
     print(f"  {cost * 1e3:+.3f} ms a token and {first * 1e3:+.2f} ms to the first piece with it")
     print(f"  the same text: {is_same}")
-    return is_same
+    return {
+        "tokens": num,
+        "repeats": repeats,
+        "direct_ms_per_token": direct * 1e3,
+        "overhead_ms_per_token": cost * 1e3,
+        "overhead_ms_to_first": first * 1e3,
+        "same_text": is_same,
+    }
 
 
-async def many_streams(asker: Asker, num: int) -> bool:
+async def many_streams(asker: Asker, num: int) -> Figures:
     """Prints how many streams at once get on, in both ways."""
-    texts = []
+    texts, speeds = [], []
     for name, ask in (("without HTTP", asker.directly), ("with it", asker.through_http)):
         start = time.perf_counter()
         answers = await asyncio.gather(*map(ask, range(num)))
@@ -141,8 +149,15 @@ async def many_streams(asker: Asker, num: int) -> bool:
             f"the last begins after {latest:.2f} s"
         )
         texts.append([answer.text for answer in answers])
-    print(f"  the same texts: {texts[0] == texts[1]}")
-    return texts[0] == texts[1]
+        speeds.append(made / wall)
+    is_same = texts[0] == texts[1]
+    print(f"  the same texts: {is_same}")
+    return {
+        "streams": num,
+        "direct_tokens_per_s": speeds[0],
+        "tokens_per_s": speeds[1],
+        "same_text": is_same,
+    }
 
 
 @contextmanager
@@ -169,15 +184,15 @@ def served() -> Iterator[str]:
         process.wait()
 
 
-async def measure(address: str, num_tokens: int, num_streams: int, repeats: int) -> bool:
-    """All of it; whether nothing was broken."""
+async def measure(address: str, num_tokens: int, num_streams: int, repeats: int) -> Figures:
+    """All of it."""
     with ChatModel.load("nano") as model:
         specials = model.tokenizer.specials.values()
         limits = httpx.Limits(max_connections=num_streams)
         async with httpx.AsyncClient(base_url=address, timeout=300, limits=limits) as client:
             asker = Asker(model, client, dict.fromkeys(specials, -100.0), num_tokens)
-            is_sound = await one_stream(asker, repeats)
-            return await many_streams(asker, num_streams) and is_sound
+            one = await one_stream(asker, repeats)
+            return {"one": one, "many": await many_streams(asker, num_streams)}
 
 
 def main() -> int:
@@ -186,10 +201,13 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=250)
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--out", type=Path, help="where the figures are kept, as JSON")
     asked = parser.parse_args()
     with served() as address:
-        is_sound = asyncio.run(measure(address, asked.tokens, asked.streams, asked.repeats))
-    return 0 if is_sound else 1
+        figures = asyncio.run(measure(address, asked.tokens, asked.streams, asked.repeats))
+    if asked.out is not None:
+        asked.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    return 0 if figures["one"]["same_text"] and figures["many"]["same_text"] else 1
 
 
 if __name__ == "__main__":
