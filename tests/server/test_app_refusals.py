@@ -161,6 +161,8 @@ TABLE: list[tuple[str, str, Any, int, str]] = [
     (GET, COMPLETE, None, 405, "answers POST, not GET"),
     (DELETE, SAY, None, 405, "answers POST, not DELETE"),
     (PUT, "/api/tags", {}, 405, "not PUT"),
+    (PUT, KEPT, {}, 405, "answers GET, HEAD, POST, not PUT"),
+    (POST, f"{KEPT}/x", {}, 405, "answers DELETE, GET, HEAD, PATCH, not POST"),
     ("BREW", "/health", None, 405, "not BREW"),
     # What this server does not do
     (POST, "/api/embed", NOW | {"input": "x"}, 400, "text only"),

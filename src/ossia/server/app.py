@@ -10,11 +10,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from ossia.agent import Equipment
 from ossia.agent.chats import Chats, open_chats
@@ -137,9 +136,15 @@ async def _not_there(request: Request, _error: Exception) -> Response:
     return refusal(RequestError(404, what, "not_found"))
 
 
-async def _not_so(request: Request, error: Exception) -> Response:
-    headers = error.headers if isinstance(error, HTTPException) else None
-    allowed = (headers or {}).get("Allow", "")
+async def _not_so(request: Request, _error: Exception) -> Response:
+    """An address that is there, for other methods: those of all its routes."""
+    known = {
+        method
+        for route in request.app.routes
+        if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE
+        for method in route.methods or ()
+    }
+    allowed = ", ".join(sorted(known))
     what = f"{request.url.path!r:.100} answers {allowed}, not {request.method:.20}"
     response = refusal(RequestError(405, what, "method_not_allowed"))
     response.headers["Allow"] = allowed
