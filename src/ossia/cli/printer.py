@@ -14,6 +14,7 @@ from ossia.agent import AgentEvent, Permission, Returned, Started
 from ossia.chat import Citation, Prefill, Reasoning, Text, ToolCall
 from ossia.cli.display import Display
 from ossia.cli.happenings import Happenings
+from ossia.cli.markdown import Markdown
 from ossia.cli.terminal import Screen, Status, WordWrap, notices, output, printable
 
 
@@ -44,7 +45,7 @@ class JsonPrinter:
 
 
 class TextPrinter:
-    """Reasoning dim, the answer plain, with an empty line between the two.
+    """Reasoning dim, the answer's Markdown styled, with an empty line between the two.
 
     Where a terminal cannot dim, headings tell them apart. Done and Failed are not shown: whoever
     asked says what there is to say about them.
@@ -66,7 +67,7 @@ class TextPrinter:
                 self._status.show(f"reading the prompt: {num_done:,} of {num_tokens:,} tokens")
             case Text(text) | Citation(text):
                 heading = "Answer:" if self._has_aside else ""
-                self._write(_Section(output(), "answer", heading), text)
+                self._write(_Section(output(), "answer", heading, is_markdown=True), text)
             case Reasoning(text):
                 self._write_aside(_Section(self._aside, "reasoning", "Reasoning:", dim=True), text)
             case ToolCall(recipient, text):
@@ -121,11 +122,15 @@ class _Section:
     name: str
     heading: str
     dim: bool = False
+    is_markdown: bool = False
     wrap: WordWrap = field(init=False)
+    markdown: Markdown | None = field(init=False, default=None)
     is_line_open: bool = False
 
     def __post_init__(self) -> None:
         self.wrap = WordWrap(lambda: self.screen.width)
+        if self.is_markdown and self.screen.can_dim:
+            self.markdown = Markdown(lambda: self.screen.width)
 
     def open(self) -> None:
         if self.heading and self.screen.is_terminal and not self.screen.can_dim:
@@ -135,9 +140,13 @@ class _Section:
         if text:
             self.is_line_open = not text.endswith("\n")
             shown = printable(text) if self.screen.is_terminal else text
+            if self.markdown is not None:
+                shown = self.markdown.feed(shown)
             self.screen.write(self.wrap.feed(shown), dim=self.dim)
 
     def close(self) -> None:
+        if self.markdown is not None:
+            self.screen.write(self.wrap.feed(self.markdown.finish()))
         self.screen.write(self.wrap.finish(), dim=self.dim)
         if self.is_line_open:
             self.screen.write("\n")

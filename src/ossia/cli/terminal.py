@@ -4,6 +4,7 @@ Knows columns, escapes and the width of characters; knows nothing of what is sai
 """
 
 import os
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -16,6 +17,7 @@ from ossia.base import settings
 _CONTROLS: dict[int, int | None] = {code: 0x2400 + code for code in range(0x20)}
 _CONTROLS |= {0x7F: 0x2421} | dict.fromkeys(range(128, 160), 65533)
 _CONTROLS |= {ord("\n"): ord("\n"), ord("\t"): ord("\t"), ord("\r"): None}
+_STYLE = re.compile(r"\x1b\[[0-9;]*m")
 _HANGUL = range(0xAC00, 0xD7A4)
 
 
@@ -131,7 +133,7 @@ class WordWrap:
 
     A word is held back until it is over, which is one token or so. Korean breaks between words as
     Koreans prefer it, Chinese and Japanese between any two characters. Code in fences and words
-    longer than a line are left to the terminal.
+    longer than a line are left to the terminal. Styles take no room.
     """
 
     def __init__(self, width: Callable[[], int | None]) -> None:
@@ -139,7 +141,7 @@ class WordWrap:
         self._column = 0
         self._spaces = self._word = ""
         self._head = ""  # the first characters of this line
-        self._is_code = False
+        self._is_code = self._is_style = False
 
     def feed(self, text: str) -> str:
         """What of the text so far can be printed now."""
@@ -152,6 +154,10 @@ class WordWrap:
         return self._place(self.width() or 0)
 
     def _feed(self, char: str, width: int) -> str:
+        if self._is_style or char == "\x1b":
+            self._word += char
+            self._is_style = char != "m"
+            return ""
         if char == "\n":
             placed = self._place(width)
             self._is_code ^= self._head == "```"
@@ -169,7 +175,7 @@ class WordWrap:
             placed = self._place(width)
             self._word = char
             return placed + self._place(width)
-        is_full = _columns(self._word) + char_width(char) > width
+        is_full = columns(self._word) + char_width(char) > width
         placed = self._place(width) if is_full else ""
         self._word += char
         return placed
@@ -180,14 +186,15 @@ class WordWrap:
         if not word:
             return ""
         self._word = self._spaces = ""
-        needed = _columns(spaces) + _columns(word)
+        needed = columns(spaces) + columns(word)
         if self._column + needed > width:
             turn = "\n" if self._column else ""
-            self._column = _columns(word)
+            self._column = columns(word)
             return turn + word
         self._column += needed
         return spaces + word
 
 
-def _columns(text: str) -> int:
-    return sum(map(char_width, text))
+def columns(text: str) -> int:
+    """Columns that a text takes, whatever its style."""
+    return sum(map(char_width, _STYLE.sub("", text)))
