@@ -42,6 +42,22 @@ def test_made_exported_and_made_again(ossia, home: dict[str, str], tmp_path: Pat
     assert "temperature 0, top_k 5" in shown
 
 
+def test_the_tools_of_a_persona_are_kept_and_shown(ossia, home: dict[str, str], tmp_path) -> None:
+    file = tmp_path / "reader.toml"
+    file.write_text('model = "nano"\ntools = ["browser", "python"]\n')
+    assert create(ossia, home, "reader", "--from", str(file)).returncode == 0
+    shown = ossia("show", "reader", env=home).stdout
+    assert "browser, python" in shown
+    assert tomllib.loads(ossia("show", "reader", "--toml", env=home).stdout)["tools"] == [
+        "browser",
+        "python",
+    ]
+    file.write_text('model = "nano"\ntools = ["hammer"]\n')
+    refused = create(ossia, home, "smith", "--from", str(file))
+    assert refused.returncode != 0
+    assert "no tool 'hammer'" in refused.stderr
+
+
 def test_it_brings_its_sampling_and_flags_win(ossia, home: dict[str, str]) -> None:
     create(ossia, home, "cold", "--from", "nano", "--set", "temperature=0", "--set", "seed=5")
     create(ossia, home, "short", "--from", "cold", "--set", "max_tokens=3")

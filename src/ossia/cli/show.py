@@ -143,6 +143,7 @@ def _persona_lines(persona: "Persona | None") -> dict[str, str]:
     settings = ", ".join(f"{name} {value}" for name, value in persona.settings.items())
     lines = {"persona of": persona.model, "system": persona.system}
     lines |= {"effort": persona.effort, "settings": settings or None}
+    lines |= {"tools": ", ".join(persona.tools) or None}
     return {name: printable(text) for name, text in lines.items() if text is not None}
 
 

@@ -93,7 +93,8 @@ def test_the_status_tells_what_goes_on(house: httpx.Client) -> None:
             assert 0 < each["context_used"] <= each["context"]
         for _ in events:
             pass
-    assert house.get("/ossia/status").json()["requests"] == []
+    while house.get("/ossia/status").json()["requests"]:  # the time limit is the limit
+        pass
 
 
 def test_a_request_under_way_has_its_name(house: httpx.Client) -> None:
