@@ -84,7 +84,8 @@ class Folder:
         """Makes all edits or none.
 
         Raises:
-            InputError: a file is not as its edit has it before, or cannot be written.
+            InputError: a file is not as its edit has it before, or cannot be written; names what
+                could not be put back, should that fail too.
         """
         for edit in edits:
             if self.read(edit.path) != edit.before:
@@ -95,20 +96,20 @@ class Folder:
         try:
             for edit in edits:
                 if edit.after is not None:
-                    made += self._make_folders(_steps(edit.path)[:-1])
+                    self._make_folders(_steps(edit.path)[:-1], made)
                     staged[edit.path] = self._stage(edit.path, edit.after)
             for edit in edits:
                 done.append(edit)
                 self._swap(edit, staged)
         except OSError as error:
-            for edit in reversed(done):
-                self._restore(edit)
+            left = [edit.path for edit in reversed(done) if not self._restore(edit)]
             for path, name in staged.items():
                 self._unlink(path, name)
             for steps in reversed(made):
                 with suppress(OSError), self._parent(steps) as parent:
                     os.rmdir(steps[-1], dir_fd=parent)
-            raise InputError(f"{error.strerror}; nothing was changed") from error
+            after = f"could not put back {', '.join(left)}" if left else "nothing was changed"
+            raise InputError(f"{error.strerror}; {after}") from error
 
     @contextmanager
     def _parent(self, steps: tuple[str, ...]) -> Iterator[int]:
@@ -123,13 +124,12 @@ class Folder:
         finally:
             os.close(fd)
 
-    def _make_folders(self, steps: tuple[str, ...]) -> list[tuple[str, ...]]:
-        made = []
+    def _make_folders(self, steps: tuple[str, ...], made: list[tuple[str, ...]]) -> None:
+        """Makes the folders that are missing, and notes each as soon as it is there."""
         for end in range(1, len(steps) + 1):
             with self._parent(steps[:end]) as parent, suppress(FileExistsError):
                 os.mkdir(steps[end - 1], dir_fd=parent)
                 made.append(steps[:end])
-        return made
 
     def _stage(self, path: str, file: File) -> str:
         """Writes a file beside its place, down to the disk; its name there."""
@@ -158,15 +158,16 @@ class Folder:
                 del staged[edit.path]
             os.fsync(parent)
 
-    def _restore(self, edit: Edit) -> None:
-        with suppress(OSError):
-            if edit.before is None:
-                self._unlink(edit.path, _steps(edit.path)[-1])
-            else:
-                self._swap(
-                    edit=Edit(edit.path, None, edit.before),
-                    staged={edit.path: self._stage(edit.path, edit.before)},
-                )
+    def _restore(self, edit: Edit) -> bool:
+        """Puts back what was before an edit that was made, or begun; whether it is there again."""
+        with suppress(OSError, InputError):
+            if self.read(edit.path) != edit.before:
+                staged = {}
+                if edit.before is not None:
+                    staged[edit.path] = self._stage(edit.path, edit.before)
+                self._swap(Edit(edit.path, None, edit.before), staged)
+            return True
+        return False
 
     def _unlink(self, path: str, name: str) -> None:
         with suppress(OSError), self._parent(_steps(path)) as parent:
@@ -181,6 +182,8 @@ def _steps(path: str) -> tuple[str, ...]:
     """
     if path.startswith("/") or "\\" in path or "\0" in path or not path:
         raise InputError(f"{path!r} is no path within the folder; expected one like src/a.py")
+    if any("\ud800" <= character <= "\udfff" for character in path):
+        raise InputError(f"{path!r} has half a character; no file is named so")
     steps = tuple(step for step in path.split("/") if step not in ("", "."))
     if not steps or ".." in steps:
         raise InputError(f"{path!r} leads out of the folder; expected a path within it")
