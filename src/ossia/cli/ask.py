@@ -116,6 +116,12 @@ def tell_done(done: Done, display: Display) -> None:
         _tell_figures(done)
 
 
+def speed(done: Done) -> float | None:
+    """Tokens a second after the first one, which belongs to the prefill's time."""
+    num_tokens, seconds = done.usage.completion_tokens - 1, done.timings.decode_seconds
+    return num_tokens / seconds if num_tokens > 0 and seconds > 0 else None
+
+
 def _tell_figures(done: Done) -> None:
     usage, timings = done.usage, done.timings
     prefill = _rate(usage.prompt_tokens - usage.cached_tokens, timings.prefill_seconds)

@@ -11,25 +11,28 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ossia.base import settings
-from ossia.cli.terminal import output
+from ossia.cli.terminal import fitting, output
 
 if TYPE_CHECKING:
+    from prompt_toolkit.formatted_text import StyleAndTextTuples
     from prompt_toolkit.history import History
     from prompt_toolkit.key_binding import KeyBindings
+    from prompt_toolkit.styles import BaseStyle
 
 PROMPT, CONTINUATION = ">>> ", "... "
 QUOTES = '"""'
 
 
-def line_reader(words: Sequence[str]) -> Callable[[], str]:
+def line_reader(words: Sequence[str], state: Callable[[], str]) -> Callable[[], str]:
     """A function that asks for the next text.
 
     It raises EOFError when the user leaves (Ctrl-D) and KeyboardInterrupt on Ctrl-C.
 
     Args:
         words: what Tab completes at the start of a line.
+        state: a line that stands below what is typed, where the terminal can move.
     """
-    return _read_plainly if settings.is_dumb_terminal() else _editing_reader(words)
+    return _read_plainly if settings.is_dumb_terminal() else _editing_reader(words, state)
 
 
 def is_open(text: str) -> bool:
@@ -55,7 +58,7 @@ def _read_plainly() -> str:
     return unquoted(text)
 
 
-def _editing_reader(words: Sequence[str]) -> Callable[[], str]:
+def _editing_reader(words: Sequence[str], state: Callable[[], str]) -> Callable[[], str]:
     from prompt_toolkit import PromptSession
     from prompt_toolkit.completion import WordCompleter
     from prompt_toolkit.shortcuts import CompleteStyle
@@ -70,7 +73,20 @@ def _editing_reader(words: Sequence[str]) -> Callable[[], str]:
         complete_style=CompleteStyle.READLINE_LIKE,
         reserve_space_for_menu=0,
     )
-    return lambda: unquoted(session.prompt(PROMPT))
+
+    def read() -> str:
+        below: StyleAndTextTuples = [
+            ("class:bottom-toolbar.text", fitting(state(), (output().width or 80) - 1))
+        ]
+        return unquoted(session.prompt(PROMPT, bottom_toolbar=below, style=_style()))
+
+    return read
+
+
+def _style() -> "BaseStyle":
+    from prompt_toolkit.styles import Style
+
+    return Style.from_dict({"bottom-toolbar": "noreverse", "bottom-toolbar.text": "dim"})
 
 
 def _keys() -> "KeyBindings":

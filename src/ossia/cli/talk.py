@@ -3,19 +3,22 @@
 Knows the loop and what Ctrl-C and Ctrl-D mean in it; commands are in ``slash``, keys in ``editor``.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ossia.agent import Transcript
 from ossia.base.errors import OssiaError
 from ossia.chat import ChatModel, Done, Failed
 from ossia.cli import slash
-from ossia.cli.ask import Answerer, ask, tell_done, tell_load, tell_sources
+from ossia.cli.ask import Answerer, ask, speed, tell_done, tell_load, tell_sources
+from ossia.cli.attached import attached, told
 from ossia.cli.display import Display
 from ossia.cli.editor import line_reader
 from ossia.cli.failures import complain
 from ossia.cli.keeping import Keeper
 from ossia.cli.printer import TextPrinter
 from ossia.cli.terminal import output
+from ossia.harmony import render
 
 
 @dataclass
@@ -37,11 +40,12 @@ class Talk:
     transcript: Transcript
     display: Display
     keeper: Keeper
+    _speed: float | None = None
 
     def run(self) -> None:
         """Read and answer until the user leaves."""
         self._greet()
-        read = line_reader([f"/{name}" for name in slash.COMMANDS])
+        read = line_reader([f"/{name}" for name in slash.COMMANDS], self._state)
         while True:
             try:
                 if not self._handle(read()):
@@ -68,8 +72,29 @@ class Talk:
         if text.startswith("/"):
             return slash.execute(self, text)
         if text.strip():
-            self._answer(text)
+            self._ask(text)
         return True
+
+    def _ask(self, typed: str) -> None:
+        """A question, with the files that it names."""
+        room = self.model.context - self._num_used()
+        found = attached(typed, lambda text: len(self.model.tokenizer.encode(text)), room)
+        if found.costs:
+            output().say(told(found.costs), dim=True)
+        self._answer(found.question)
+
+    def _num_used(self) -> int:
+        """Tokens of the conversation so far, as the next question finds it."""
+        return len(render(self.transcript.asking(""), self.model.tokenizer))
+
+    def _state(self) -> str:
+        """The line below the question: effort, how full the context is, how fast it went."""
+        parts = [f"effort {self.transcript.effort}"]
+        with suppress(OssiaError):  # the next question will say what is wrong
+            parts.append(f"{self._num_used():,} of {self.model.context:,} tokens")
+        if self._speed is not None:
+            parts.append(f"{self._speed:,.1f} tokens/s")
+        return "  ".join(parts)
 
     def retry(self) -> None:
         """Answers the last question anew.
@@ -92,6 +117,7 @@ class Talk:
         match outcome.end:
             case Done() as done:
                 self.transcript = self.transcript.answered(question, outcome.said)
+                self._speed = speed(done)
                 tell_sources(outcome)
                 tell_done(done, self.display)
             case Failed() as failed:
