@@ -80,6 +80,29 @@ class Folder:
             raise InputError(f"{path} has more than {MAX_FILE >> 20} MiB; it is left alone")
         return File(data, stat.S_IMODE(status.st_mode))
 
+    def files(self, path: str, limit: int) -> list[str]:
+        """Paths of the plain files below a folder, sorted, links left out; "" is the whole.
+
+        Raises:
+            InputError: the path leads out, through a link, or to no folder.
+        """
+        steps = () if path in ("", ".", "./") else _steps(path)
+        found: list[str] = []
+        try:
+            with self._parent((*steps, "")) as top:
+                for base, folders, names, fd in os.fwalk(".", dir_fd=top):
+                    folders[:] = sorted(each for each in folders if each.lower() != ".git")
+                    above = "/".join((*steps, *base.split("/")[1:]))
+                    for name in sorted(names):
+                        with suppress(FileNotFoundError):
+                            if stat.S_ISREG(os.lstat(name, dir_fd=fd).st_mode):
+                                found.append(f"{above}/{name}".removeprefix("/"))
+                    if len(found) >= limit:
+                        break
+        except OSError as error:
+            raise _refusal(path, error) from error
+        return [each.encode("utf-8", "replace").decode() for each in found[:limit]]
+
     def commit(self, edits: Sequence[Edit]) -> None:
         """Makes all edits or none.
 

@@ -1,4 +1,4 @@
-"""The tool ``patch``: changes a folder's files, shown as a diff before, undoable after."""
+"""The tool ``patch``: reads a folder's files and changes them, by diffs that can be undone."""
 
 import difflib
 import json
@@ -9,6 +9,7 @@ from ossia.harmony import Namespace
 from ossia.harmony import Tool as Function
 from ossia.tools.patch.fitting import fit
 from ossia.tools.patch.folder import Edit, File, Folder
+from ossia.tools.patch.reading import LIST_FILES, READ_FILE, look
 from ossia.tools.patch.syntax import Change, Deletion, Patch, parse
 from ossia.tools.tool import Action, Call, Deed, Result
 
@@ -20,7 +21,11 @@ _INPUT = {
 _FUNCTIONS = (
     Function("apply_patch", "Changes files of the folder, all or none.", _INPUT),
     Function("undo_patch", "Takes the last patch back."),
+    READ_FILE,
+    LIST_FILES,
 )
+
+_LOOKS = (READ_FILE.name, LIST_FILES.name)
 
 
 class PatchTool:
@@ -35,7 +40,10 @@ class PatchTool:
         self._applied: list[tuple[Edit, ...]] = []
 
     def action(self, call: Call) -> Action:
-        """What a call would change, as a unified diff."""
+        """What a call would change, as a unified diff; or what it looks at."""
+        if (name := _name(call)) in _LOOKS:
+            summary = f"{name.replace('_', ' ')}: {call.text:.100}"
+            return Action(self.name, Deed.READ, str(self._folder.root), summary)
         try:
             edits, _ = self._edits(call)
         except InputError as error:
@@ -43,7 +51,12 @@ class PatchTool:
         return self._action(_summary(edits), diff_of(edits))
 
     async def call(self, call: Call) -> Result:
-        """Applies a patch, or takes the last one back."""
+        """Applies a patch, takes the last one back, or looks at files."""
+        if (name := _name(call)) in _LOOKS:
+            try:
+                return Result(look(self._folder, name, call.text))
+            except InputError as error:
+                return Result(f"error: {error}", is_error=True)
         try:
             edits, mended = self._edits(call)
             self._folder.commit(edits)
@@ -140,8 +153,12 @@ def _summary(edits: tuple[Edit, ...]) -> str:
     return ", ".join(words) or "change nothing"
 
 
+def _name(call: Call) -> str:
+    return call.recipient.rpartition(".")[2]
+
+
 def _is_undo(call: Call) -> bool:
-    return call.recipient.rpartition(".")[2] == "undo_patch"
+    return _name(call) == "undo_patch"
 
 
 def _input(text: str) -> str:
