@@ -34,6 +34,8 @@ def test_a_whole_patch() -> None:
         (f"apply_patch <<'EOF'\n{WHOLE}\nEOF\n", "a shell command around the patch"),
         (WHOLE.removesuffix("*** End Patch"), "a missing end marker"),
         (WHOLE.replace("\n", "\r\n"), "CRLF line endings"),
+        (WHOLE.replace("*** End Patch", " *** End Patch"), "blanks before the end marker"),
+        (WHOLE.replace("*** Update", "  *** Update"), "blanks before a header"),
     ],
 )
 def test_what_is_certain_is_mended_and_named(text: str, mended: str) -> None:

@@ -86,7 +86,9 @@ def parse(text: str) -> Patch:
         if not lines[at].strip():
             at += 1
             continue
-        header = _HEADER.fullmatch(lines[at].rstrip())
+        header = _HEADER.fullmatch(lines[at].strip())
+        if lines[at].startswith(" "):
+            mended.append("blanks before a header")
         if header is None:
             raise InputError(
                 f"the patch has {lines[at]!r} where a file's header belongs; expected "
@@ -109,6 +111,10 @@ def _unwrapped(lines: list[str], mended: list[str]) -> list[str]:
     if begin is None:
         raise InputError(f"the patch does not begin; expected {BEGIN!r} as its first line")
     ends = [i for i, line in enumerate(lines) if i > begin and line.rstrip() == END]
+    last = max((i for i, line in enumerate(lines) if line.strip()), default=begin)
+    if not ends and last > begin and lines[last].strip() == END:
+        ends = [last]  # nothing else ends the patch, so it is no kept line
+        mended.append("blanks before the end marker")
     around = [line.strip() for line in lines[:begin] if line.strip()]
     inner = lines[begin + 1 : ends[0] if ends else len(lines)]
     closers = {"```"}
