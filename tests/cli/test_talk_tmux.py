@@ -80,7 +80,7 @@ def tmux(
     terminal.end()
 
 
-READY = r"effort medium  \d+ of [\d,]+ tokens"
+READY = r"effort medium  \d+ of [\d,]+"
 
 
 def test_search_resume_and_branch(tmux: Tmux) -> None:
@@ -145,3 +145,15 @@ def test_a_file_is_read_and_its_cost_told(tmux: Tmux, tmp_path: Path) -> None:
     tmux.sees(r"read \S+/sum.txt \(\d+ tokens\)[^$]*tokens/s")
     tmux.type(f"Answer @{tmp_path}/long.txt")
     tmux.sees(r"long.txt: [\d,]+ tokens, and the context has room for [\d,]+; name a part")
+
+
+def test_reasoning_folds_into_a_line(tmux: Tmux) -> None:
+    tmux.start("run nano --temperature 0", columns=40)
+    tmux.sees(READY)
+    tmux.type("/set reasoning maybe")
+    tmux.sees(r"reasoning is on, off or fold")
+    tmux.type("/set reasoning fold")
+    tmux.sees(r"reasoning +fold")
+    tmux.type("What is 12 + 5?")
+    screen = tmux.sees(r"= 17[^$]*effort medium")
+    assert re.search(r"\?\n\(thought for [\d.]+ s, \d+ words\)\n12 \+ 5 = 17\n", screen), screen

@@ -6,6 +6,7 @@ output and nothing else does: reasoning is shown on the terminal, wherever the a
 
 import json
 import sys
+import time
 from dataclasses import dataclass, field
 from io import TextIOWrapper
 from typing import Protocol
@@ -15,7 +16,7 @@ from ossia.chat import Citation, Prefill, Reasoning, Text, ToolCall
 from ossia.cli.display import Display
 from ossia.cli.happenings import Happenings
 from ossia.cli.markdown import Markdown
-from ossia.cli.terminal import Screen, Status, WordWrap, notices, output, printable
+from ossia.cli.terminal import Screen, Status, WordWrap, ending, notices, output, printable
 
 
 class Printer(Protocol):
@@ -54,7 +55,10 @@ class TextPrinter:
     def __init__(self, display: Display) -> None:
         self._aside = output() if output().is_terminal else notices()
         self._is_aside_shown = self._aside.is_terminal and display.is_reasoning_shown
+        self._is_folded = display.is_reasoning_folded and notices().can_move
         self._has_aside = False
+        self._thought = ""
+        self._since: float | None = None
         self._section: _Section | None = None
         self._status = Status(notices())
         self._status.show("reading the prompt")
@@ -66,22 +70,43 @@ class TextPrinter:
             case Prefill(num_done, num_tokens):
                 self._status.show(f"reading the prompt: {num_done:,} of {num_tokens:,} tokens")
             case Text(text) | Citation(text):
+                self._fold()
                 heading = "Answer:" if self._has_aside else ""
                 self._write(_Section(output(), "answer", heading, is_markdown=True), text)
+            case Reasoning(text) if self._is_folded and self._is_aside_shown:
+                self._think(text)
             case Reasoning(text):
                 self._write_aside(_Section(self._aside, "reasoning", "Reasoning:", dim=True), text)
             case ToolCall(recipient, text):
                 name = f"call of {printable(recipient)}"
                 self._write_aside(_Section(self._aside, name, f"A {name}:", dim=True), text)
             case Started() | Returned() | Permission():
+                self._fold()
                 self._happen(event)
 
     def close(self) -> None:
         """End the last line."""
+        self._fold()
         self._status.clear()
         if self._section is not None:
             self._section.close()
             self._section = None
+
+    def _think(self, text: str) -> None:
+        """The end of what is thought, in one line."""
+        self._since = time.monotonic() if self._since is None else self._since
+        self._thought += text
+        width = (notices().width or 80) - 2
+        self._status.show(printable(ending(" ".join(self._thought.split()), width)))
+
+    def _fold(self) -> None:
+        """One line instead of what was thought."""
+        if self._since is None:
+            return
+        seconds, num_words = time.monotonic() - self._since, len(self._thought.split())
+        self._status.clear()
+        self._aside.say(f"(thought for {seconds:.1f} s, {num_words:,} words)", dim=True)
+        self._since, self._thought = None, ""
 
     def _happen(self, event: Started | Returned | Permission) -> None:
         self.close()

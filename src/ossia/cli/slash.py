@@ -83,11 +83,16 @@ def _set(talk: "Talk", argument: str) -> dict[str, str]:
 
 def _set_one(talk: "Talk", name: str, value: str) -> None:
     known = list(_settings_of(talk))
-    if name in ("reasoning", "verbose"):
+    if name == "reasoning" and value == "fold":
+        talk.display = replace(talk.display, is_reasoning_shown=True, is_reasoning_folded=True)
+    elif name in ("reasoning", "verbose"):
         if value not in ("on", "off"):
-            raise InputError(f"{name} is on or off; type /set {name} on")
+            choices = "on, off or fold" if name == "reasoning" else "on or off"
+            raise InputError(f"{name} is {choices}; type /set {name} on")
         field = {"reasoning": "is_reasoning_shown", "verbose": "is_verbose"}[name]
         talk.display = replace(talk.display, **{field: value == "on"})
+        if name == "reasoning":
+            talk.display = replace(talk.display, is_reasoning_folded=False)
     elif name in known:
         settings = replace(talk.transcript.settings, **{name: _number(name, value)})
         talk.transcript = replace(talk.transcript, settings=settings)
@@ -118,9 +123,10 @@ def _settings_of(talk: "Talk") -> dict[str, str]:
     settings = asdict(talk.transcript.settings)
     settings = {name: value for name, value in settings.items() if name not in FOR_PROGRAMS}
     unset = {"seed": "drawn anew for each answer", "max_tokens": "up to the context"}
-    return {name: str(unset[name] if v is None else v) for name, v in settings.items()} | {
-        name: "on" if is_on else "off" for name, is_on in switches.items()
-    }
+    shown = {name: "on" if is_on else "off" for name, is_on in switches.items()}
+    if talk.display.is_reasoning_shown and talk.display.is_reasoning_folded:
+        shown["reasoning"] = "fold"
+    return {name: str(unset[name] if v is None else v) for name, v in settings.items()} | shown
 
 
 def _clear(talk: "Talk", _argument: str) -> str:

@@ -91,9 +91,9 @@ class Talk:
         """The line below the question: effort, how full the context is, how fast it went."""
         parts = [f"effort {self.transcript.effort}"]
         with suppress(OssiaError):  # the next question will say what is wrong
-            parts.append(f"{self._num_used():,} of {self.model.context:,} tokens")
+            parts.append(f"{self._num_used():,} of {self.model.context:,}")
         if self._speed is not None:
-            parts.append(f"{self._speed:,.1f} tokens/s")
+            parts.append(f"{self._speed:,.{int(self._speed < 10)}f} tokens/s")
         return "  ".join(parts)
 
     def retry(self) -> None:

@@ -107,6 +107,11 @@ def fitting(text: str, columns: int) -> str:
     return text[: sum(total <= columns for total in taken)]
 
 
+def ending(text: str, columns: int) -> str:
+    """As much of a text's end as so many columns hold."""
+    return fitting(text[::-1], columns)[::-1]
+
+
 class Status:
     """One line about what is going on, which goes away again; only on a terminal that can."""
 
