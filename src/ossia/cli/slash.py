@@ -197,6 +197,7 @@ def _help(_talk: "Talk", _argument: str) -> dict[str, str]:
         f"/{name} {command.usage}".rstrip(): command.help for name, command in COMMANDS.items()
     }
     return commands | {
+        "@FILE": "puts a file's text into the question",
         '"""': "begins and ends text of several lines",
         "Alt-Enter": "begins a new line",
         "Ctrl-C": "stops an answer",
