@@ -22,7 +22,7 @@ _FENCE = re.compile(r"\s*```\s*([\w+#-]*)[^`]*")
 _RULE_OF_TABLE = re.compile(r"\|?(\s*:?-+:?\s*\|)+(\s*:?-+:?\s*)?")
 _CELL_END = re.compile(r"(?<!\\)\|")
 _MAX_HELD = 400  # characters that wait for the end of a mark
-_MAX_LEXED = 300  # lines of code that are looked at again for each line more
+_MAX_LEXED = 60  # lines of code that are looked at again for each line more
 
 
 class Markdown:
